@@ -1,0 +1,1 @@
+"""The build: sources in, a checked and sharded dataset out."""

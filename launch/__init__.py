@@ -1,0 +1,1 @@
+"""Complete scenarios: one file each."""

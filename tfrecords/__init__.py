@@ -1,0 +1,1 @@
+"""The contract between the build and the training: records, shards, manifest, reader."""

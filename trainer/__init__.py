@@ -1,0 +1,1 @@
+"""The training: models, the loop, evaluation and what a run leaves."""
