@@ -11,7 +11,7 @@ VERSION = re.search(r'VERSION = "(.+)"', (ROOT / "tfrecords" / "version.py").rea
 setuptools.setup(
     name="deepfake-trainer",
     version=VERSION,
-    description="Leak-free TFRecords from deepfake image sets, and a trainer that never runs out of memory.",
+    description="Leak-free TFRecords from deepfake image sets, and a trainer to go with them",
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -1,0 +1,121 @@
+"""A dataset on disk: where it lies, and whether it is whole."""
+
+import dataclasses
+import pathlib
+
+from tfrecords import exits, names
+from tfrecords import manifest as manifests
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A directory whose shards are those of its manifest; made by `load` and `find`."""
+
+    directory: pathlib.Path
+    manifest: manifests.Manifest
+
+    def split(self, name: str) -> manifests.Split:
+        """Returns a split that has examples.
+
+        Raises:
+          DataError: there is none of that name, or it is empty.
+        """
+        split = self.manifest.splits.get(name)
+        if split is None or not split.num_examples:
+            there = {key: value.num_examples for key, value in self.manifest.splits.items()}
+            raise exits.DataError(
+                f"{self.directory} has no examples in split {name!r}. Received: {there}. "
+                "Build it again with --overwrite and --splits=0.8,0.1,0.1."
+            )
+        return split
+
+    def target(self, name: str) -> manifests.Target:
+        """Returns what is to be learnt.
+
+        Raises:
+          UsageError: the records hold no such target.
+        """
+        if name not in self.manifest.targets:
+            raise exits.UsageError(
+                f"The records of {self.directory} hold no target {name!r}. "
+                f"Use --target={' or --target='.join(self.manifest.targets)}."
+            )
+        return self.manifest.targets[name]
+
+    def shard_paths(self, split: str) -> list[pathlib.Path]:
+        """Returns the paths of a split's shards, in order."""
+        return [self.directory / shard.name for shard in self.split(split).shards]
+
+
+def find(data_dir: pathlib.Path, name: str, version: str | None = None) -> Dataset:
+    """Loads `<data_dir>/<name>/<version>`, by default the highest version.
+
+    Raises:
+      DataError: there is none, its build is unfinished, or it is damaged.
+    """
+    parent = data_dir / name
+    versions = sorted(
+        (path.name for path in parent.glob("*") if names.is_version(path.name)),
+        key=names.version_key,
+    )
+    if version is None and versions:
+        version = versions[-1]
+    if version in versions:
+        return load(parent / str(version))
+    unfinished = sorted(parent.glob(f"{version or '*'}.incomplete-*"))
+    if unfinished:
+        raise exits.DataError(
+            f"The build of {name} is unfinished: {unfinished[-1]}. Run its command again, and it "
+            f"goes on where it stopped: {_command_of(unfinished[-1], name)}"
+        )
+    there = ", ".join(sorted(path.parent.name for path in data_dir.glob(f"*/*/{names.MANIFEST}")))
+    raise exits.DataError(
+        f"There is no dataset {name!r}{f' of version {version}' if version else ''} in {data_dir}"
+        f"{f' (there: {there})' if there else ''}. "
+        f"Build it with: python -m data_pipeline.build --dataset={name} --data_dir={data_dir}"
+    )
+
+
+def load(directory: pathlib.Path) -> Dataset:
+    """Loads the dataset in `directory`, and checks every shard's presence and size.
+
+    Raises:
+      DataError: naming the first file that is missing, surplus, empty or of another size, and the
+        command that mends it.
+    """
+    content = manifests.read(directory)
+    shards = {s.name: s for split in content.splits.values() for s in split.shards}
+    for shard in shards.values():
+        problem = _problem(directory / shard.name, shard)
+        if problem:
+            raise exits.DataError(f"{directory / shard.name} {problem}. {_mend(content)}")
+    for path in sorted(directory.iterdir()):
+        if names.is_shard(path.name) and path.name not in shards:
+            raise exits.DataError(
+                f"{path} is surplus: the manifest does not name it. Remove it, or: {_mend(content)}"
+            )
+    return Dataset(directory, content)
+
+
+def _problem(path: pathlib.Path, shard: manifests.Shard) -> str | None:
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return "is missing"
+    if size == 0:
+        return f"is empty; the manifest says {shard.records} records"
+    if size != shard.bytes:
+        change = "shortened" if size < shard.bytes else "enlarged"
+        return f"was {change}: it has {size:,} bytes, the manifest says {shard.bytes:,}"
+    return None
+
+
+def _mend(content: manifests.Manifest) -> str:
+    return f"Build it again with: {content.command} --overwrite"
+
+
+def _command_of(unfinished: pathlib.Path, name: str) -> str:
+    note = unfinished / "command.txt"
+    if note.exists():
+        return note.read_text(encoding="utf-8").strip()
+    return f"python -m data_pipeline.build --dataset={name}"

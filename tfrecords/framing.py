@@ -1,0 +1,111 @@
+"""The TFRecord container without TensorFlow: length, checksum, payload, checksum.
+
+The format is that of TensorFlow's `core/lib/io/record_writer.h`; checksums are CRC-32C, masked as
+in LevelDB, so that a file of checksums can itself be checked.
+"""
+
+import hashlib
+import os
+import pathlib
+import struct
+from collections.abc import Iterator
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import google_crc32c
+
+from tfrecords import exits
+
+_LENGTH = struct.Struct("<Q")
+_CHECKSUM = struct.Struct("<I")
+_HEADER_BYTES = _LENGTH.size + _CHECKSUM.size
+_MASK_DELTA = 0xA282EAD8
+_BUFFER_BYTES = 1 << 20  # 1 MiB
+
+
+def masked_crc32c(data: bytes) -> int:
+    """Returns the masked CRC-32C of `data`, an unsigned 32-bit integer."""
+    crc = google_crc32c.value(data)
+    return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
+
+
+def frame(payload: bytes) -> bytes:
+    """Returns `payload` as it stands in a TFRecord file, 16 bytes longer."""
+    length = _LENGTH.pack(len(payload))
+    return b"".join(
+        (
+            length,
+            _CHECKSUM.pack(masked_crc32c(length)),
+            payload,
+            _CHECKSUM.pack(masked_crc32c(payload)),
+        )
+    )
+
+
+class RecordWriter:
+    """Writes one TFRecord file and knows its `records`, `num_bytes` and `sha256` so far.
+
+    The caller names the file and renames it: a writer that is left by an exception leaves a file
+    that must not be taken for a shard. Leaving it in peace syncs the file to the disk.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self._file: BinaryIO = open(path, "wb", buffering=_BUFFER_BYTES)  # noqa: PTH123, SIM115
+        self._sha256 = hashlib.sha256()
+        self.records = 0
+        self.num_bytes = 0
+
+    @property
+    def sha256(self) -> str:
+        """The hexadecimal sha256 of all that has been written."""
+        return self._sha256.hexdigest()
+
+    def write(self, payload: bytes) -> None:
+        """Appends one record."""
+        framed = frame(payload)
+        self._file.write(framed)
+        self._sha256.update(framed)
+        self.records += 1
+        self.num_bytes += len(framed)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+        finally:
+            self._file.close()
+
+
+def read_records(path: str | os.PathLike[str]) -> Iterator[bytes]:
+    """Yields the payloads of a TFRecord file, each with both checksums checked.
+
+    Raises:
+      DataError: naming the file and the index of the first record that is cut or damaged.
+    """
+    with pathlib.Path(path).open("rb", buffering=_BUFFER_BYTES) as file:
+        index = 0
+        while header := file.read(_HEADER_BYTES):
+            yield _read_payload(file, header, path, index)
+            index += 1
+
+
+def _read_payload(file: BinaryIO, header: bytes, path: str | os.PathLike[str], index: int) -> bytes:
+    length_bytes, length_crc = header[: _LENGTH.size], header[_LENGTH.size :]
+    if len(header) < _HEADER_BYTES or _CHECKSUM.pack(masked_crc32c(length_bytes)) != length_crc:
+        raise exits.DataError(f"Record {index} of {os.fspath(path)} has a damaged header.")
+    (length,) = _LENGTH.unpack(length_bytes)
+    payload, payload_crc = file.read(length), file.read(_CHECKSUM.size)
+    if len(payload) < length or len(payload_crc) < _CHECKSUM.size:
+        raise exits.DataError(f"Record {index} of {os.fspath(path)} is cut off.")
+    if _CHECKSUM.pack(masked_crc32c(payload)) != payload_crc:
+        raise exits.DataError(f"Record {index} of {os.fspath(path)} fails its checksum.")
+    return payload

@@ -1,0 +1,89 @@
+"""Reads a dataset's records with `tf.data`. The only module of this package with TensorFlow.
+
+`for_train` and `for_eval` yield (position, serialized record); `parse` opens a record. The order of
+`for_train` is a function of (seed, epoch) alone, the same on every machine and for any number of
+replicas, so that three integers (seed, epoch, position) are all the state there is.
+
+The build has already shuffled the whole dataset. On top of that each epoch visits the shards in
+another order, mixes some of them, and shuffles the serialized records within windows; serialized,
+because a window of decoded images takes ten times the memory.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tfrecords import dataset, schema
+
+WINDOW_RECORDS = 2048  # shuffled together: 60 MB of records at 30 kB each
+CYCLE_SHARDS = 8  # mixed with one another
+BLOCK_RECORDS = 16  # read from one shard before the next one's turn
+
+
+def for_train(
+    source: dataset.Dataset, split: str, *, seed: int, epoch: int, start: int = 0
+) -> tf.data.Dataset:
+    """Returns one epoch of a split, in an order that is a function of (seed, epoch).
+
+    Args:
+      source: the dataset.
+      split: the name of a split that has examples.
+      seed: any integer.
+      epoch: counted from 0.
+      start: the position in the epoch from which to go on; what lies before is read past, not
+        decoded.
+
+    Returns:
+      A dataset of (position, serialized): int64 scalars `start`, `start + 1`, ... and string
+      scalars.
+    """
+    random = np.random.default_rng([seed, epoch])
+    paths = [str(path) for path in source.shard_paths(split)]
+    files = tf.data.Dataset.from_tensor_slices([paths[i] for i in random.permutation(len(paths))])
+    records = files.interleave(
+        tf.data.TFRecordDataset,
+        cycle_length=CYCLE_SHARDS,
+        block_length=BLOCK_RECORDS,
+        num_parallel_calls=2,
+        deterministic=True,
+    )
+    first_window = start // WINDOW_RECORDS
+    window_seed = int(random.integers(2**31))
+    windows = (
+        records.skip(first_window * WINDOW_RECORDS)
+        .batch(WINDOW_RECORDS)
+        .enumerate(first_window)
+        .map(lambda index, window: _shuffle(window, window_seed, index))
+        # The next window is read while this one is used.
+        .prefetch(1)
+    )
+    shuffled = windows.unbatch().skip(start - first_window * WINDOW_RECORDS)
+    return shuffled.enumerate(start)
+
+
+def for_eval(source: dataset.Dataset, split: str) -> tf.data.Dataset:
+    """Returns each record of a split once, in stored order, as (position, serialized)."""
+    return tf.data.TFRecordDataset([str(path) for path in source.shard_paths(split)]).enumerate()
+
+
+def parse(serialized: tf.Tensor, target: str) -> dict[str, tf.Tensor]:
+    """Opens a record: `image` (string, a JPEG), `label` (int64, of `target`), `image_id`."""
+    features = tf.io.parse_single_example(
+        serialized,
+        {
+            schema.IMAGE: tf.io.FixedLenFeature([], tf.string),
+            schema.IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
+            target: tf.io.FixedLenFeature([], tf.int64),
+        },
+    )
+    return {
+        "image": features[schema.IMAGE],
+        "label": features[target],
+        "image_id": features[schema.IMAGE_ID],
+    }
+
+
+def _shuffle(window: tf.Tensor, seed: int, index: tf.Tensor) -> tf.Tensor:
+    # Philox is named because "auto" may choose by device, and the order must not.
+    return tf.random.experimental.stateless_shuffle(
+        window, seed=tf.stack([tf.cast(seed, tf.int64), index]), alg="philox"
+    )
