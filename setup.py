@@ -29,12 +29,14 @@ setuptools.setup(
         "absl-py>=2.3",
         "apache-beam>=2.76",
         "google-crc32c>=1.7",
+        "h5py>=3.14",
         "jinja2>=3.1.6",  # the reports; escapes file names that a stranger chose
         "keras>=3.15.1,<4",
         "matplotlib>=3.10",  # the pictures of the reports
         "numpy>=2",
         "pillow>=12.3,<13",
         "scikit-learn>=1.7",  # evaluation metrics
+        "scipy>=1.16",
         "tensorboard>=2.21",  # TensorFlow 2.21 no longer installs it
         "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10",

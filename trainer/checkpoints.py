@@ -1,0 +1,127 @@
+"""The state of a run on disk: saved whole or not at all, and found again."""
+
+import pathlib
+
+import keras
+import tensorflow as tf
+
+from tfrecords import exits
+from trainer import models
+
+KEPT = 3
+
+
+class Counters(tf.Module):
+    """Where a phase stands: with the weights and the optimizer, all the state there is.
+
+    Attributes:
+      epoch, step: of the phase and of the epoch, counted from 0: the steps that are done.
+      global_step: the steps that are done in all phases.
+      best_value, best_step: the lowest monitored value of all phases, and its global step.
+      stale_epochs: since the phase last improved.
+      loss_sum, accuracy_sum, skipped: over the steps of the epoch.
+      seconds: of all training so far.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="counters")
+        for name in ("global_step", "epoch", "step", "best_step", "stale_epochs", "skipped"):
+            setattr(self, name, tf.Variable(0, dtype=tf.int64, trainable=False, name=name))
+        for name in ("loss_sum", "accuracy_sum", "seconds"):
+            setattr(self, name, tf.Variable(0.0, dtype=tf.float64, trainable=False, name=name))
+        self.best_value = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
+
+    def start_phase(self) -> None:
+        """Starts counting from 0; the best value so far stays."""
+        self.stale_epochs.assign(0)
+        self.epoch.assign(0)
+        self.start_epoch()
+
+    def note(self, means: dict[str, float], num_steps: int, seconds: float) -> None:
+        """Adds what some steps gave, of which `means["skipped"]` count in no mean."""
+        taken = num_steps - means["skipped"]
+        if taken:
+            self.loss_sum.assign_add(means["loss"] * taken)
+            self.accuracy_sum.assign_add(means["accuracy"] * taken)
+        self.skipped.assign_add(int(means["skipped"]))
+        self.seconds.assign_add(seconds)
+
+    def epoch_means(self) -> dict[str, float]:
+        """Returns loss and accuracy over the steps of the epoch; NaN where all were skipped."""
+        taken = int(self.step) - int(self.skipped)
+        if not taken:
+            return {"loss": float("nan"), "accuracy": float("nan")}
+        return {
+            "loss": float(self.loss_sum) / taken,
+            "accuracy": float(self.accuracy_sum) / taken,
+        }
+
+    def start_epoch(self) -> None:
+        """Forgets the steps of the epoch."""
+        for variable in (self.step, self.skipped, self.loss_sum, self.accuracy_sum):
+            variable.assign(tf.zeros_like(variable))
+
+
+class PhaseCheckpoints:
+    """The checkpoints of one phase: weights, optimizer and counters."""
+
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        classifier: models.Classifier,
+        optimizer: keras.optimizers.Optimizer,
+        counters: Counters,
+    ):
+        checkpoint = tf.train.Checkpoint(model=classifier, optimizer=optimizer, counters=counters)
+        self._manager = tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=KEPT)
+        self._checkpoint = checkpoint
+        self._directory = directory
+
+    def save(self, number: int) -> None:
+        """Saves under a number that grows from call to call."""
+        self._manager.save(checkpoint_number=number)
+
+    def restore(self) -> str | None:
+        """Restores the newest checkpoint that can be read.
+
+        Returns:
+          A sentence for the user about checkpoints that could not be read, or None.
+
+        Raises:
+          DataError: there are checkpoints and none can be read: training does not start anew
+            behind the user's back.
+        """
+        paths = list(reversed(self._manager.checkpoints))
+        for index, path in enumerate(paths):
+            try:
+                self._checkpoint.restore(path).expect_partial()
+            except (tf.errors.OpError, ValueError):
+                continue
+            return f"Damaged and passed over: {', '.join(paths[:index])}." if index else None
+        raise exits.DataError(
+            f"No checkpoint in {self._directory} can be read: {', '.join(paths)}. Put them back "
+            "from a copy, or remove the run's directory to train from the beginning."
+        )
+
+
+class BestWeights:
+    """The weights of the best epoch so far."""
+
+    def __init__(self, directory: pathlib.Path, classifier: models.Classifier):
+        self._checkpoint = tf.train.Checkpoint(model=classifier)
+        # Two, so that a kill between saving and noting it leaves the one before.
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=2)
+
+    def save(self) -> None:
+        """Saves the model's weights as the best."""
+        self._manager.save()
+
+    def restore(self) -> None:
+        """Gives the model the best weights, if any were saved."""
+        if self._manager.latest_checkpoint:
+            self._checkpoint.restore(self._manager.latest_checkpoint).expect_partial()
+
+
+def has_any(directory: pathlib.Path) -> bool:
+    """Tells whether a phase has left checkpoints."""
+    return tf.train.latest_checkpoint(str(directory)) is not None

@@ -1,0 +1,130 @@
+"""What a training run is told: one frozen dataclass, its defaults and its contradictions."""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+from tfrecords import exits
+
+STRATEGIES = ("default", "one_device", "mirrored")
+OPTIMIZERS = ("adam", "adamw")
+SCHEDULES = ("cosine", "constant")
+MONITORS = ("loss", "accuracy", "auc")
+AUGMENTATIONS = ("flip_crop", "none")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """The configuration of a run; the flags of `trainer.main` are its fields.
+
+    Raises:
+      UsageError: a value is out of range, or two contradict each other.
+    """
+
+    data_dir: str = "data"
+    dataset: str = "sample"
+    version: str | None = None
+    target: str = "label"
+    run_dir: str | None = None
+    strategy: str = "default"
+    logical_cpus: int = 2
+    model: str = "cnn"
+    alpha: float = 1.0
+    weights: str | None = None
+    image_size: int | None = None
+    dropout: float = 0.2
+    epochs: int = 10
+    fine_tune_epochs: int = 0
+    fine_tune_from: str = "0"
+    global_batch_size: int = 64
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    fine_tune_learning_rate: float = 1e-5
+    weight_decay: float = 1e-4
+    schedule: str = "cosine"
+    warmup_epochs: float = 0.5
+    clip_norm: float = 1.0
+    augment: str = "flip_crop"
+    monitor: str = "loss"
+    patience: int = 5
+    seed: int = 0
+    deterministic: bool = True
+    checkpoint_steps: int = 500
+    log_steps: int = 10
+    shuffle_labels: bool = False
+
+    def __post_init__(self) -> None:
+        self._check_choices()
+        self._check_ranges()
+        if not self.epochs and not self.fine_tune_epochs:
+            raise exits.UsageError(
+                "--epochs and --fine_tune_epochs must not both be 0: nothing would be trained."
+            )
+
+    def _check_choices(self) -> None:
+        for name, choices in (
+            ("strategy", STRATEGIES),
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+            ("monitor", MONITORS),
+            ("augment", AUGMENTATIONS),
+        ):
+            value = getattr(self, name)
+            if value not in choices:
+                raise exits.UsageError(
+                    f"--{name} must be one of {', '.join(choices)}. Received: {value!r}."
+                )
+
+    def _check_ranges(self) -> None:
+        ranges: dict[str, tuple[float, float]] = {
+            "logical_cpus": (1, 64),
+            "alpha": (0.1, 2),
+            "dropout": (0, 0.95),
+            "epochs": (0, 100_000),
+            "fine_tune_epochs": (0, 100_000),
+            "global_batch_size": (1, 1 << 20),
+            "learning_rate": (0, 10),
+            "fine_tune_learning_rate": (0, 10),
+            "weight_decay": (0, 1),
+            "warmup_epochs": (0, 1000),
+            "clip_norm": (0, float("inf")),
+            "patience": (1, 100_000),
+            "checkpoint_steps": (1, 1 << 30),
+            "log_steps": (1, 1 << 30),
+        }
+        if self.image_size is not None:
+            ranges["image_size"] = (8, 4096)
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise exits.UsageError(
+                    f"--{name} must lie between {low:g} and {high:g}. Received: {value}."
+                )
+
+    @property
+    def run_path(self) -> pathlib.Path:
+        """The run's directory; by default `runs/<dataset>_<target>_<model>`."""
+        default = f"runs/{self.dataset}_{self.target}_{self.model}"
+        return pathlib.Path(self.run_dir or default)
+
+    def to_json(self) -> str:
+        """Returns the configuration as JSON, one field a line."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    def to_flags(self) -> str:
+        """Returns an absl flag file: one `--name=value` a line, defaults included."""
+        return "".join(
+            f"--{name}={str(value).lower() if isinstance(value, bool) else value}\n"
+            for name, value in dataclasses.asdict(self).items()
+            if value is not None
+        )
+
+    def difference(self, other: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+        """Returns by field name (other's value, own value) where the two differ."""
+        own = dataclasses.asdict(self)
+        return {
+            name: (other.get(name), own.get(name))
+            for name in sorted(own.keys() | other.keys())
+            if other.get(name) != own.get(name)
+        }

@@ -1,0 +1,90 @@
+"""What a run says while it runs: TensorBoard events, and the same numbers in metrics.jsonl."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from trainer import run_directory
+
+
+class EventLog:
+    """Writes each number once to TensorBoard and once to `metrics.jsonl`.
+
+    Args:
+      directory: of the run.
+      last_step: the global step from which the run goes on. Later lines of an earlier process are
+        dropped, because their steps are done again.
+      validates_again: whether the validation of `last_step` is done again, too.
+    """
+
+    def __init__(
+        self, directory: pathlib.Path, last_step: int = 0, *, validates_again: bool = False
+    ):
+        self._path = directory / run_directory.METRICS
+        last_steps = {"train": last_step, "validation": last_step - validates_again}
+        _truncate(self._path, last_steps)
+        self._file = self._path.open("a", encoding="utf-8")
+        self._directory = directory / run_directory.TENSORBOARD
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
+
+    def scalars(
+        self, split: str, step: int, values: Mapping[str, float | None], **where: Any
+    ) -> None:
+        """Writes numbers of a split at a global step; None, for undefined, goes to no curve."""
+        line = {"step": step, "split": split, **where, **values}
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+        with self._writer(split).as_default(step=step):
+            for name, value in values.items():
+                if value is not None:
+                    tf.summary.scalar(name, value)
+        self._writer(split).flush()
+
+    def image(self, split: str, name: str, step: int, image: np.ndarray) -> None:
+        """Writes a picture, uint8 [height, width, 3]."""
+        with self._writer(split).as_default(step=step):
+            tf.summary.image(name, image[None])
+        self._writer(split).flush()
+
+    def text(self, name: str, markdown: str) -> None:
+        """Writes a text."""
+        with self._writer("train").as_default(step=0):
+            tf.summary.text(name, markdown)
+
+    def close(self) -> None:
+        """Closes all files."""
+        self._file.close()
+        for writer in self._writers.values():
+            writer.close()
+
+    def _writer(self, split: str) -> tf.summary.SummaryWriter:
+        if split not in self._writers:
+            self._writers[split] = tf.summary.create_file_writer(str(self._directory / split))
+        return self._writers[split]
+
+
+def read_metrics(directory: pathlib.Path) -> list[dict[str, Any]]:
+    """Returns the lines of `metrics.jsonl`."""
+    text = (directory / run_directory.METRICS).read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def _truncate(path: pathlib.Path, last_steps: dict[str, int]) -> None:
+    """Drops the lines of steps later than the split's last, and a line that a kill has cut."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            fields = json.loads(line)
+        except ValueError:
+            continue
+        if fields["step"] <= last_steps[fields["split"]]:
+            kept.append(line + "\n")
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text("".join(kept), encoding="utf-8")
+    temporary.replace(path)

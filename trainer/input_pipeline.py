@@ -1,0 +1,134 @@
+"""From records to batches: decoding, and what belongs to an example's place in its epoch.
+
+Both functions yield dictionaries of whole global batches, always of the same shape:
+
+- `image`: uint8 [batch, size, size, 3], RGB,
+- `label`: int64 [batch], the class index,
+- `position`: int64 [batch], the example's place in the epoch,
+- `weight`: float32 [batch], 1, or 0 for the rows that fill the last batch of an evaluation,
+- `noise`: float32 [batch, NOISE], uniform in [0, 1), for the augmentation; in training alone.
+"""
+
+import tensorflow as tf
+
+from tfrecords import dataset, reader
+from trainer import augment
+
+DECODE_THREADS = tf.data.AUTOTUNE
+PREFETCH_BATCHES = 2  # a constant: a tuned one has taken all memory
+
+
+def for_train(
+    source: dataset.Dataset,
+    target: str,
+    *,
+    image_size: int,
+    global_batch_size: int,
+    seed: int,
+    epoch: int,
+    start_step: int = 0,
+    shuffle_labels: bool = False,
+) -> tf.data.Dataset:
+    """Returns the batches of one epoch from `start_step` on.
+
+    Examples that do not fill a last batch are left out; as each epoch has an order of its own, no
+    example is left out for good.
+    """
+    start = start_step * global_batch_size
+    records = reader.for_train(source, "train", seed=seed, epoch=epoch, start=start)
+
+    def prepare(position: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        example = _example(source, serialized, target, image_size, seed if shuffle_labels else None)
+        noise_seed = tf.stack([tf.cast(seed * 1_000_003 + epoch, tf.int64), position])
+        noise = tf.random.stateless_uniform([augment.NOISE], noise_seed, alg="philox")
+        return {**example, "position": position, "weight": 1.0, "noise": noise}
+
+    examples = records.map(prepare, num_parallel_calls=DECODE_THREADS, deterministic=True)
+    return examples.batch(global_batch_size, drop_remainder=True).prefetch(PREFETCH_BATCHES)
+
+
+def for_eval(
+    source: dataset.Dataset,
+    split: str,
+    target: str,
+    *,
+    image_size: int,
+    global_batch_size: int,
+    shuffle_labels_seed: int | None = None,
+) -> tf.data.Dataset:
+    """Returns the batches of a split in stored order, each example once.
+
+    The last batch is filled with black images of weight 0, so that no replica is without rows.
+    """
+    records = reader.for_eval(source, split)
+
+    def prepare(position: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        example = _example(source, serialized, target, image_size, shuffle_labels_seed)
+        return {**example, "position": position, "weight": 1.0}
+
+    examples = records.map(prepare, num_parallel_calls=DECODE_THREADS, deterministic=True)
+    missing = -source.split(split).num_examples % global_batch_size
+    if missing:
+        empty = tf.nest.map_structure(
+            lambda spec: tf.zeros([missing, *spec.shape], spec.dtype), examples.element_spec
+        )
+        examples = examples.concatenate(tf.data.Dataset.from_tensor_slices(empty))
+    return examples.batch(global_batch_size, drop_remainder=True).prefetch(PREFETCH_BATCHES)
+
+
+def images_at(
+    source: dataset.Dataset, split: str, positions: list[int], image_size: int
+) -> list[tuple[str, tf.Tensor]]:
+    """Returns (image_id, uint8 image [size, size, 3]) of some examples of an evaluation."""
+    target = next(iter(source.manifest.targets))
+    found = {}
+    for position, serialized in reader.for_eval(source, split).filter(
+        lambda position, _: tf.reduce_any(position == tf.constant(positions, tf.int64))
+    ):
+        record = reader.parse(serialized, target)
+        image_id = record["image_id"].numpy().decode(errors="replace")
+        found[int(position)] = (image_id, decode(record["image"], image_size))
+    return [found[position] for position in positions]
+
+
+def decode(jpeg: tf.Tensor, size: int) -> tf.Tensor:
+    """Decodes a JPEG to uint8 [size, size, 3]: the middle of the image, as large as it can be.
+
+    An image whose short side is `size`, or up to a quarter more, is cropped and not resampled:
+    resampling blurs the traces by which generated images can be told.
+    """
+    image = tf.io.decode_jpeg(jpeg, channels=3)
+    shape = tf.shape(image)
+    short = tf.minimum(shape[0], shape[1])
+    keep = (short >= size) & (4 * short <= 5 * size)
+    image = tf.cond(keep, lambda: image, lambda: _resize(image, short, size))
+    shape = tf.shape(image)
+    top, left = (shape[0] - size) // 2, (shape[1] - size) // 2
+    return tf.ensure_shape(image[top : top + size, left : left + size], [size, size, 3])
+
+
+def _resize(image: tf.Tensor, short: tf.Tensor, size: int) -> tf.Tensor:
+    """Scales the short side to `size`."""
+    shape = tf.cast(tf.shape(image)[:2], tf.float64) * size / tf.cast(short, tf.float64)
+    shape = tf.maximum(tf.cast(tf.round(shape), tf.int32), size)
+    resized = tf.image.resize(image, shape, antialias=True)
+    return tf.saturate_cast(tf.round(resized), tf.uint8)
+
+
+def _example(
+    source: dataset.Dataset,
+    serialized: tf.Tensor,
+    target: str,
+    image_size: int,
+    shuffle_labels_seed: int | None,
+) -> dict[str, tf.Tensor]:
+    record = reader.parse(serialized, target)
+    label = record["label"]
+    if shuffle_labels_seed is not None:
+        # A label by lot, the same for an image wherever it is met.
+        label = tf.strings.to_hash_bucket_strong(
+            record["image_id"],
+            len(source.target(target).class_names),
+            key=[shuffle_labels_seed, 0],
+        )
+    return {"image": decode(record["image"], image_size), "label": label}

@@ -1,0 +1,202 @@
+"""The loop of one phase: train an epoch, save, validate, until early stopping or the last epoch.
+
+The state is that of the checkpoint and nothing else: the order of the examples, their augmentation
+and the dropout are functions of (seed, epoch, step).
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator
+
+import tensorflow as tf
+
+from trainer import (
+    augment,
+    checkpoints,
+    evaluation,
+    events,
+    interruption,
+    models,
+    phases,
+    progress,
+    resources,
+    steps,
+)
+from trainer.task import Task
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What the phases of a run share.
+
+    Attributes:
+      directory: of the checkpoints.
+      predict: from a split's name to the model's predictions; may raise Interrupted.
+    """
+
+    task: Task
+    strategy: tf.distribute.Strategy
+    classifier: models.Classifier
+    counters: checkpoints.Counters
+    best: checkpoints.BestWeights
+    directory: pathlib.Path
+    stop: interruption.Interruption
+    announcer: progress.Announcer
+    predict: Callable[[str], evaluation.Predictions]
+
+
+class PhaseLoop:
+    """Trains one phase: first `restore`, then `run`.
+
+    Args:
+      run: what it shares with the other phases.
+      phase: its name, length and learning rate.
+      epochs_before: of the phases before, so that no epoch's order comes twice.
+    """
+
+    def __init__(self, run: Run, phase: phases.Phase, epochs_before: int):
+        config = run.task.config
+        phases.prepare(phase, run.classifier, pretrained=run.task.weights != "none")
+        with run.strategy.scope():
+            self._optimizer = phases.optimizer(config, phase, run.task.steps_per_epoch)
+            self._optimizer.build(run.classifier.trainable_variables)
+        self._run = run
+        self._phase = phase
+        self._epochs_before = epochs_before
+        self._store = checkpoints.PhaseCheckpoints(
+            run.directory / phase.name, run.classifier, self._optimizer, run.counters
+        )
+        self._step = steps.TrainStep(
+            run.strategy,
+            run.classifier,
+            self._optimizer,
+            augment=augment.POLICIES[config.augment],
+            positive=run.task.positive,
+            global_batch_size=config.global_batch_size,
+        )
+        self._window = progress.Window(config.global_batch_size)
+
+    def restore(self) -> None:
+        """Goes on from the newest checkpoint, or saves the phase's first one."""
+        counters = self._run.counters
+        if not checkpoints.has_any(self._run.directory / self._phase.name):
+            counters.start_phase()
+            self._save()
+            return
+        warning = self._store.restore()
+        if warning:
+            print(warning, flush=True)
+        print(
+            f"Resuming after {int(counters.global_step):,} steps: phase {self._phase.name}, "
+            f"epoch {int(counters.epoch) + 1}, step {int(counters.step)}.",
+            flush=True,
+        )
+
+    @property
+    def is_before_validation(self) -> bool:
+        """Whether the state is that of an epoch's end, not yet validated."""
+        return int(self._run.counters.step) == self._run.task.steps_per_epoch
+
+    def run(self, log: events.EventLog) -> None:
+        """Trains to the phase's end.
+
+        Raises:
+          Interrupted: a signal came; the state was saved.
+        """
+        counters, patience = self._run.counters, self._run.task.config.patience
+        while int(counters.epoch) < self._phase.epochs and int(counters.stale_epochs) < patience:
+            if not self.is_before_validation:
+                self._train_epoch(log)
+                self._save()
+            self._validate(log)
+            counters.epoch.assign_add(1)
+            counters.start_epoch()
+
+    def _train_epoch(self, log: events.EventLog) -> None:
+        config, counters = self._run.task.config, self._run.counters
+        for metrics in self._steps():
+            self._window.add(metrics)
+            counters.step.assign_add(1)
+            counters.global_step.assign_add(1)
+            step = int(counters.step)
+            saves = step % config.checkpoint_steps == 0 or self._run.stop.requested
+            if saves or step % config.log_steps == 0 or self.is_before_validation:
+                self._log_window(log)
+            if saves:
+                self._save()
+            self._run.stop.check()
+
+    def _steps(self) -> Iterator[dict[str, tf.Tensor]]:
+        """Runs the steps that are left of the epoch."""
+        counters, task = self._run.counters, self._run.task
+        epoch = self._epochs_before + int(counters.epoch)
+        batches = task.train_batches(epoch=epoch, start_step=int(counters.step))
+        iterator = iter(self._run.strategy.experimental_distribute_dataset(batches))
+        for step in range(int(counters.step), task.steps_per_epoch):
+            with self._window.waiting():
+                batch = next(iterator)
+            seed = [task.config.seed, epoch * task.steps_per_epoch + step]
+            yield self._step(batch, tf.constant(seed, tf.int64))
+
+    def _save(self) -> None:
+        self._store.save(int(self._run.counters.global_step))
+
+    def _log_window(self, log: events.EventLog) -> None:
+        counters, announcer = self._run.counters, self._run.announcer
+        num_steps = len(self._window)
+        values = self._window.close()
+        seconds = values.pop("seconds")
+        counters.note(values, num_steps, seconds)
+        announcer.note(num_steps, seconds)
+        values["learning_rate"] = float(tf.convert_to_tensor(self._optimizer.learning_rate))
+        values["memory_mb"] = resources.peak_memory_mb()
+        global_step = int(counters.global_step)
+        log.scalars("train", global_step, values, phase=self._phase.name, epoch=self._epoch)
+        if values["skipped"]:
+            print(f"step {global_step}: {values['skipped']:.0f} steps skipped: not finite")
+        if announcer.is_due():
+            announcer.say(
+                f"  step {int(counters.step)}/{self._run.task.steps_per_epoch}"
+                f" | loss {values['loss']:.4f}"
+                f" | {values['images_per_second']:,.0f} images/s"
+                f" | waiting for input {values['input_wait_share']:.0%}",
+                global_step,
+            )
+
+    @property
+    def _epoch(self) -> int:
+        """The epoch of the phase as users count it, from 1."""
+        return int(self._run.counters.epoch) + 1
+
+    def _validate(self, log: events.EventLog) -> None:
+        counters = self._run.counters
+        global_step = int(counters.global_step)
+        values = self._run.predict("validation").summary()
+        log.scalars("validation", global_step, values, phase=self._phase.name, epoch=self._epoch)
+        is_best = self._note_best(values)
+        trained = counters.epoch_means()
+        auc = "" if values["auc"] is None else f", AUC {values['auc']:.4f}"
+        self._run.announcer.say(
+            f"{self._phase.name} epoch {self._epoch}/{self._phase.epochs}"
+            f" | loss {trained['loss']:.4f}, accuracy {trained['accuracy']:.1%}"
+            f" | validation loss {values['loss']:.4f}, accuracy {values['accuracy']:.1%}{auc}"
+            f"{' (best)' if is_best else ''}",
+            global_step,
+        )
+
+    def _note_best(self, values: dict[str, float | None]) -> bool:
+        """Keeps the weights if they are the best so far; tells whether they are."""
+        counters = self._run.counters
+        monitor = self._run.task.config.monitor
+        value = values[monitor]
+        lower_is_better = float("inf") if value is None else value
+        if monitor != "loss" and value is not None:
+            lower_is_better = -value
+        if lower_is_better < float(counters.best_value):
+            counters.best_value.assign(lower_is_better)
+            counters.best_step.assign(counters.global_step)
+            counters.stale_epochs.assign(0)
+            self._run.best.save()
+            return True
+        counters.stale_epochs.assign_add(1)
+        return False

@@ -1,0 +1,100 @@
+"""The pictures of a run: uint8 RGB arrays, for TensorBoard, for files and for the report."""
+
+import io
+from typing import Any
+
+import matplotlib.figure
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+
+TRAIN_COLOR = "#8a94a6"
+VALIDATION_COLOR = "#1f6feb"
+_STYLE: dict[str, Any] = {"color": "#3d4450", "fontsize": 9}
+
+
+def curves(lines: list[dict[str, Any]]) -> np.ndarray:
+    """Returns loss, accuracy, AUC and learning rate over the steps.
+
+    Args:
+      lines: of `metrics.jsonl`.
+    """
+    figure = matplotlib.figure.Figure(figsize=(9, 5.2), dpi=110, layout="constrained")
+    panels = figure.subplots(2, 2).ravel()
+    names = ("loss", "accuracy", "auc", "learning_rate")
+    titles = ("Loss", "Accuracy", "ROC AUC", "Learning rate")
+    for panel, name, title in zip(panels, names, titles, strict=True):
+        for split, color in (("train", TRAIN_COLOR), ("validation", VALIDATION_COLOR)):
+            points = [
+                (line["step"], line[name])
+                for line in lines
+                if line["split"] == split and line.get(name) is not None
+            ]
+            if points:
+                marker = "o" if split == "validation" else None
+                panel.plot(
+                    *zip(*points, strict=True),
+                    color=color,
+                    marker=marker,
+                    markersize=3.5,
+                    label=split,
+                )
+        panel.set_title(title, loc="left", **_STYLE)
+        _plain(panel)
+    panels[0].legend(frameon=False, fontsize=8)
+    return _render(figure)
+
+
+def confusion_matrix(confusion: list[list[int]], class_names: tuple[str, ...]) -> np.ndarray:
+    """Returns the confusion matrix: rows are true classes, columns are predicted ones."""
+    counts = np.asarray(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 2.4 + 0.7 * len(class_names)
+    figure = matplotlib.figure.Figure(figsize=(side + 0.5, side), dpi=110, layout="constrained")
+    panel = figure.subplots()
+    panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        color = "white" if shares[row, column] > 0.55 else "#3d4450"
+        text = f"{count:,}\n{shares[row, column]:.1%}"
+        panel.text(column, row, text, ha="center", va="center", color=color, fontsize=9)
+    ticks = range(len(class_names))
+    panel.set_xticks(ticks, class_names, fontsize=9)
+    panel.set_yticks(ticks, class_names, fontsize=9, rotation=90, va="center")
+    panel.set_xlabel("predicted", **_STYLE)
+    panel.set_ylabel("true", **_STYLE)
+    _plain(panel)
+    return _render(figure)
+
+
+def image_grid(images: list[np.ndarray], captions: list[str], columns: int = 4) -> np.ndarray:
+    """Returns images [size, size, 3] in a grid, each over its caption."""
+    rows = max(1, -(-len(images) // columns))
+    figure = matplotlib.figure.Figure(
+        figsize=(2.1 * columns, 2.45 * rows), dpi=110, layout="constrained"
+    )
+    panels = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+    for panel in panels:
+        panel.set_axis_off()
+    for panel, image, caption in zip(panels, images, captions, strict=False):
+        panel.imshow(image)
+        panel.set_title(caption, fontsize=7.5, color="#3d4450")
+    return _render(figure)
+
+
+def to_png(image: np.ndarray) -> bytes:
+    """Encodes uint8 [height, width, 3] as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _plain(panel: Any) -> None:
+    for side in panel.spines.values():
+        side.set_visible(False)
+    panel.tick_params(colors="#3d4450", labelsize=8, length=0)
+
+
+def _render(figure: matplotlib.figure.Figure) -> np.ndarray:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()

@@ -1,0 +1,101 @@
+"""How fast a run is, and how long it will take: numbers for the log, lines for the user."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+LINE_SECONDS = 10.0
+
+
+class Window:
+    """The steps since the last line of the log.
+
+    A step's numbers stay on the device until the window is closed, so that logging does not make
+    the device wait at each step.
+    """
+
+    def __init__(self, global_batch_size: int):
+        self._global_batch_size = global_batch_size
+        self._start()
+
+    def _start(self) -> None:
+        self._steps: list[dict[str, tf.Tensor]] = []
+        self._waited = 0.0
+        self._since = time.perf_counter()
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Counts the time inside as spent waiting for input."""
+        start = time.perf_counter()
+        yield
+        self._waited += time.perf_counter() - start
+
+    def add(self, metrics: dict[str, tf.Tensor]) -> None:
+        """Takes the scalars of a step."""
+        self._steps.append(metrics)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def close(self) -> dict[str, float]:
+        """Returns the means over the window, and its speed; then starts anew.
+
+        Steps that were skipped count in no mean. The speed is in images a second of all replicas.
+        """
+        columns = {
+            name: np.array([float(step[name]) for step in self._steps]) for name in self._steps[0]
+        }
+        seconds = time.perf_counter() - self._since
+        taken = columns["skipped"] == 0
+        values = {
+            name: float(columns[name][taken].mean()) if taken.any() else float("nan")
+            for name in ("loss", "accuracy", "gradient_norm")
+        }
+        values["skipped"] = float((~taken).sum())
+        values["images_per_second"] = len(self) * self._global_batch_size / seconds
+        values["input_wait_share"] = self._waited / seconds
+        values["seconds"] = seconds
+        self._start()
+        return values
+
+
+class Announcer:
+    """Prints a line now and then, with the time that is left.
+
+    Args:
+      total_steps: of all phases.
+    """
+
+    def __init__(self, total_steps: int):
+        self._total_steps = total_steps
+        self._last_line = time.perf_counter()
+        self._seconds = 0.0
+        self._steps = 0
+
+    def note(self, steps: int, seconds: float) -> None:
+        """Counts steps that took so long, for the estimate."""
+        self._steps += steps
+        self._seconds += seconds
+
+    def is_due(self) -> bool:
+        """Whether the user has waited for a line for ten seconds."""
+        return time.perf_counter() - self._last_line >= LINE_SECONDS
+
+    def say(self, text: str, global_step: int) -> None:
+        """Prints `text` and what is left after `global_step`, at the most."""
+        self._last_line = time.perf_counter()
+        left = self._total_steps - global_step
+        if not self._steps or left <= 0:
+            print(text, flush=True)
+            return
+        print(f"{text} | {clock(left * self._seconds / self._steps)} left at most", flush=True)
+
+
+def clock(seconds: float) -> str:
+    """Returns `1:02:03` or `2:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,28 @@
+"""Imports TensorFlow without its messages about drivers that a machine lacks.
+
+They are written by C++ before its log levels are known, so that no setting silences them.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def native_stderr() -> Iterator[None]:
+    """Holds back what native code writes to standard error; shows it if an exception leaves."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,96 @@
+"""What is to be learnt from which examples: the configuration met with a dataset."""
+
+import dataclasses
+import functools
+
+import tensorflow as tf
+
+from tfrecords import dataset, exits
+from tfrecords import manifest as manifests
+from trainer import config as configs
+from trainer import input_pipeline, models
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A configuration and the dataset that it names.
+
+    Raises:
+      UsageError, DataError: the two do not go together.
+    """
+
+    config: configs.TrainConfig
+    source: dataset.Dataset
+
+    def __post_init__(self) -> None:
+        self.source.target(self.config.target)
+        for split in ("train", "validation", "test"):
+            self.source.split(split)
+        examples = self.source.split("train").num_examples
+        if examples < self.config.global_batch_size:
+            raise exits.UsageError(
+                f"--global_batch_size must not exceed the {examples} examples of split 'train' of "
+                f"{self.source.directory}. Received: {self.config.global_batch_size}."
+            )
+
+    @functools.cached_property
+    def target(self) -> manifests.Target:
+        """The class names, and which of them is positive."""
+        return self.source.target(self.config.target)
+
+    @property
+    def positive(self) -> int:
+        """The index of the class that a single logit speaks of."""
+        target = self.target
+        return 1 if target.positive is None else target.class_names.index(target.positive)
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the model's images; by default those that the dataset stores."""
+        return self.config.image_size or self.source.manifest.image_size
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The number of whole global batches in the training split."""
+        return self.source.split("train").num_examples // self.config.global_batch_size
+
+    @property
+    def weights(self) -> str:
+        """What the backbone starts from: `imagenet`, `none` or a path."""
+        return self.config.weights or ("none" if self.config.model == models.CNN else "imagenet")
+
+    @property
+    def model_spec(self) -> models.ModelSpec:
+        """The model's architecture."""
+        num_classes = len(self.target.class_names)
+        return models.ModelSpec(
+            name=self.config.model,
+            image_size=self.image_size,
+            num_logits=1 if num_classes == 2 else num_classes,
+            alpha=self.config.alpha,
+            dropout=self.config.dropout,
+        )
+
+    def train_batches(self, *, epoch: int, start_step: int = 0) -> tf.data.Dataset:
+        """Returns the batches of an epoch, counted over all phases, from a step on."""
+        return input_pipeline.for_train(
+            self.source,
+            self.config.target,
+            image_size=self.image_size,
+            global_batch_size=self.config.global_batch_size,
+            seed=self.config.seed,
+            epoch=epoch,
+            start_step=start_step,
+            shuffle_labels=self.config.shuffle_labels,
+        )
+
+    def eval_batches(self, split: str) -> tf.data.Dataset:
+        """Returns the batches of a split, each example once."""
+        return input_pipeline.for_eval(
+            self.source,
+            split,
+            self.config.target,
+            image_size=self.image_size,
+            global_batch_size=self.config.global_batch_size,
+            shuffle_labels_seed=self.config.seed if self.config.shuffle_labels else None,
+        )

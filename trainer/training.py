@@ -1,0 +1,191 @@
+"""The program behind `trainer.main`: trains, evaluates, and leaves a run's directory behind.
+
+Where a run goes on when its command is given again:
+
+1. a run with a summary is complete, and only its numbers are shown;
+2. else the last phase that has checkpoints goes on from the newest one that can be read;
+3. else training starts with the first phase.
+"""
+
+import functools
+import pathlib
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfrecords import dataset
+from trainer import (
+    checkpoints,
+    conclusion,
+    evaluation,
+    events,
+    interruption,
+    loop,
+    phases,
+    pretrained,
+    progress,
+    resources,
+    run_directory,
+    steps,
+    strategies,
+)
+from trainer import config as configs
+from trainer.task import Task
+
+
+def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
+    """Trains as `config` says, or goes on where an earlier process stopped.
+
+    Returns:
+      The content of `summary.json`.
+
+    Raises:
+      UsageError, DataError, MachineError: see `tfrecords.exits`.
+      Interrupted: on SIGTERM or SIGINT; all is saved.
+    """
+    source = dataset.find(pathlib.Path(config.data_dir), config.dataset, config.version)
+    task = Task(config, source)
+    strategy = strategies.make(config.strategy, logical_cpus=config.logical_cpus)
+    strategies.per_replica_batch_size(strategy, config.global_batch_size)
+    directory = config.run_path
+    with run_directory.locked(directory):
+        run_directory.claim(directory, config, source.manifest.plan_digest)
+        summary = run_directory.read_summary(directory)
+        if summary is None:
+            with interruption.Interruption() as stop:
+                summary = _train(task, strategy, directory, stop)
+        else:
+            print("This run is complete already; another --run_dir starts a new one.")
+    _say_results(directory, summary)
+    return summary
+
+
+def _train(
+    task: Task,
+    strategy: tf.distribute.Strategy,
+    directory: pathlib.Path,
+    stop: interruption.Interruption,
+) -> dict[str, Any]:
+    config = task.config
+    keras.utils.set_random_seed(config.seed)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    run_phases = phases.plan(config)
+    with strategy.scope():
+        classifier = pretrained.build(task.model_spec, task.weights)
+    eval_step = steps.make_eval_step(strategy, classifier)
+    store = directory / run_directory.CHECKPOINTS
+    run = loop.Run(
+        task=task,
+        strategy=strategy,
+        classifier=classifier,
+        counters=checkpoints.Counters(),
+        best=checkpoints.BestWeights(store / "best", classifier),
+        directory=store,
+        stop=stop,
+        announcer=progress.Announcer(
+            task.steps_per_epoch * sum(phase.epochs for phase in run_phases)
+        ),
+        predict=functools.partial(_predict, task, strategy, eval_step, stop),
+    )
+    log, parameters = _run_phases(run, run_phases, directory)
+    return _conclude(run, parameters, log, directory)
+
+
+def _predict(
+    task: Task,
+    strategy: tf.distribute.Strategy,
+    eval_step: Any,
+    stop: interruption.Interruption,
+    split: str,
+) -> evaluation.Predictions:
+    return evaluation.predict(
+        strategy,
+        eval_step,
+        task.eval_batches(split),
+        positive=task.positive,
+        check=stop.check,
+    )
+
+
+def _run_phases(
+    run: loop.Run, run_phases: list[phases.Phase], directory: pathlib.Path
+) -> tuple[events.EventLog, dict[str, int]]:
+    """Runs the phases that are left; returns the log, and the parameters of the last phase."""
+    started = [i for i, p in enumerate(run_phases) if checkpoints.has_any(run.directory / p.name)]
+    current = max(started, default=0)
+    log = None
+    for index in range(current, len(run_phases)):
+        phase = run_phases[index]
+        phase_loop = loop.PhaseLoop(run, phase, sum(p.epochs for p in run_phases[:index]))
+        phase_loop.restore()
+        parameters = dict(zip(("total", "trainable"), run.classifier.num_parameters(), strict=True))
+        if log is None:
+            log = _open_log(run, directory, validates_again=phase_loop.is_before_validation)
+        print(_opening_line(run, phase, parameters), flush=True)
+        phase_loop.run(log)
+        run.best.restore()
+    assert log is not None  # noqa: S101 - a configuration without phases is refused
+    return log, parameters
+
+
+def _open_log(run: loop.Run, directory: pathlib.Path, *, validates_again: bool) -> events.EventLog:
+    step = int(run.counters.global_step)
+    log = events.EventLog(directory, step, validates_again=validates_again)
+    if step == 0:
+        text = run.task.config.to_flags()
+        log.text("config", "".join(f"    {line}\n" for line in text.splitlines()))
+        log.image("train", "augmented_batch", 0, conclusion.augmented_batch(run.task))
+    return log
+
+
+def _opening_line(run: loop.Run, phase: phases.Phase, parameters: dict[str, int]) -> str:
+    config, strategy = run.task.config, run.strategy
+    local = strategies.per_replica_batch_size(strategy, config.global_batch_size)
+    return (
+        f"Phase {phase.name}: {config.model} at {run.task.image_size} px"
+        f" | {config.strategy}: {strategies.describe(strategy)}"
+        f" | global batch {config.global_batch_size}, {local} per replica"
+        f" | {run.task.steps_per_epoch} steps per epoch, at most {phase.epochs} epochs"
+        f" | {parameters['total']:,} parameters, {parameters['trainable']:,} trainable"
+    )
+
+
+def _conclude(
+    run: loop.Run, parameters: dict[str, int], log: events.EventLog, directory: pathlib.Path
+) -> dict[str, Any]:
+    task, counters = run.task, run.counters
+    test = run.predict("test")
+    results = conclusion.evaluate(task, run.predict("validation"), test)
+    digest = conclusion.write_bundle(directory, task, run.classifier, results["temperature"])
+    summary = {
+        "status": "complete",
+        "steps": int(counters.global_step),
+        "best_step": int(counters.best_step),
+        "steps_per_epoch": task.steps_per_epoch,
+        "replicas": run.strategy.num_replicas_in_sync,
+        "parameters": parameters,
+        **results,
+        "weights_sha256": digest,
+        "seconds": round(float(counters.seconds), 1),
+        "peak_memory_mb": round(resources.peak_memory_mb(), 1),
+    }
+    conclusion.write_report(directory, task, summary, test, log)
+    log.close()
+    run_directory.write_json(directory / run_directory.SUMMARY, summary)
+    return summary
+
+
+def _say_results(directory: pathlib.Path, summary: dict[str, Any]) -> None:
+    test = summary["test"]
+    auc = "not defined" if test["auc"] is None else f"{test['auc']:.4f}"
+    low, high = test["accuracy_interval"]
+    print(
+        f"Test: accuracy {test['accuracy']:.4f} (95 % interval {low:.3f} to {high:.3f}), "
+        f"AUC {auc}, F1 {test['f1']:.4f}, on {test['examples']:,} examples.\n"
+        f"Report:      {directory / run_directory.REPORT}\n"
+        f"Bundle:      {directory / run_directory.BUNDLE}\n"
+        f"TensorBoard: tensorboard --logdir={directory}",
+        flush=True,
+    )
