@@ -68,7 +68,7 @@ def find(data_dir: pathlib.Path, name: str, version: str | None = None) -> Datas
             f"The build of {name} is unfinished: {unfinished[-1]}. Run its command again, and it "
             f"goes on where it stopped: {_command_of(unfinished[-1], name)}"
         )
-    there = ", ".join(sorted(path.parent.name for path in data_dir.glob(f"*/*/{names.MANIFEST}")))
+    there = ", ".join(sorted({path.parts[-3] for path in data_dir.glob(f"*/*/{names.MANIFEST}")}))
     raise exits.DataError(
         f"There is no dataset {name!r}{f' of version {version}' if version else ''} in {data_dir}"
         f"{f' (there: {there})' if there else ''}. "

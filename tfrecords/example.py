@@ -1,6 +1,7 @@
 """`tf.train.Example` without TensorFlow: its protocol buffer, encoded and decoded by hand.
 
-The bytes equal TensorFlow's deterministic serialisation: keys in order, numbers packed. The
+The bytes equal those of `tf.train.Example.SerializeToString(deterministic=True)` in Python: keys in
+order, numbers packed. Its order puts a key before its own prefixes, `image_id` before `image`. The
 messages are those of TensorFlow's `core/example/example.proto` and `feature.proto`.
 """
 
@@ -29,7 +30,7 @@ def encode(features: Mapping[str, Feature]) -> bytes:
     """
     entries = (
         _field(1, name.encode()) + _field(2, _encode_feature(name, feature))
-        for name, feature in sorted(features.items(), key=lambda item: item[0].encode())
+        for name, feature in sorted(features.items(), key=_order)
     )
     return _field(1, b"".join(_field(1, entry) for entry in entries))
 
@@ -49,6 +50,11 @@ def decode(serialized: bytes) -> dict[str, list[bytes] | list[int] | list[float]
         }
     except (IndexError, KeyError, UnicodeDecodeError, struct.error) as error:
         raise exits.DataError(f"A record is no tf.train.Example: {error!r}.") from error
+
+
+def _order(item: tuple[str, Feature]) -> bytes:
+    # 0xFF occurs in no UTF-8, so that the end of a key comes after any continuation of it.
+    return item[0].encode() + b"\xff"
 
 
 def _encode_feature(name: str, feature: Feature) -> bytes:

@@ -1,0 +1,21 @@
+"""What all tests share: where the optional sample files lie, and TensorFlow on two devices."""
+
+import os
+import pathlib
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+SHARED_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("shared_data") and not SHARED_DATA.is_dir():
+        pytest.skip(f"needs the sample files of {SHARED_DATA}, which are not part of the project")
+
+
+@pytest.fixture
+def shared_data() -> pathlib.Path:
+    return SHARED_DATA
