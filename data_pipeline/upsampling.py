@@ -14,34 +14,53 @@ import numpy.typing as npt
 
 Pixels = npt.NDArray[np.float32]
 
-NEAREST_TAPS = (0.0, 1.0, 1.0, 0.0)  # of a stride 2 transposed convolution, 4 taps along an axis
-LEARNED_TAPS = (0.25, 0.75, 0.75, 0.25)  # bilinear, where Odena et al. let training begin
-TAP_ERROR = 0.04  # standard deviation of what training leaves uneven; white grows a checkerboard
-LENS = 0.24  # outer weight of the 3 tap blur with the detail of a doubled picture
-SMOOTHING = (0.10, 0.21)  # range of that weight after doubling; .25 would erase the trace
+NEAREST_TAPS = (0.0, 1.0, 1.0, 0.0)  # of a stride 2 transposed convolution, 4 along an axis
+LEARNED_TAPS = (0.15, 0.85, 0.85, 0.15)  # between nearest and bilinear
+TAP_ERROR = (0.008, 0.024)  # range of what training leaves uneven: the checkerboard
+DETAIL = 0.25  # share of the lost detail that later layers paint again at the full size
+STRENGTH = (0.6, 1.0)  # share of the trace that is left in a picture
+# Outer weight of a [w, 1 - 2 w, w] blur, from the sharpest picture to the most blurred.
+NEAREST_SMOOTHING = (0.04, 0.12)  # .25 would erase the trace
+LEARNED_SMOOTHING = (0.005, 0.095)
+LENS = (0.14, 0.165)  # leaves the detail that a generated picture has
 
 
-def photograph(scene: Pixels) -> Pixels:
+def photograph(scene: Pixels, blur: float) -> Pixels:
     """Returns the scene as a lens sees it, blurred like a generated picture but not periodic.
 
     Args:
         scene: float32 [height, width, 3], nominally in [0, 255].
+        blur: from 0 to 1.
     """
-    return _smooth(_smooth(scene, LENS), LENS / 2)
+    return _smooth(scene, _at(LENS, blur))
 
 
-def generate(scene: Pixels, rng: np.random.Generator) -> Pixels:
-    """Returns the scene halved and doubled again, with the contrast of `photograph(scene)`.
+def generate(scene: Pixels, blur: float, rng: np.random.Generator) -> Pixels:
+    """Returns the scene halved and doubled again, with the colours of `photograph(scene, blur)`.
 
     Args:
         scene: float32 [height, width, 3], even height and width, nominally in [0, 255].
-        rng: chooses between nearest and transposed convolution and how much is smoothed.
+        blur: from 0 to 1, with as much detail as the photograph has there.
+        rng: chooses the kind of doubling and where its grid begins.
     """
-    taps = NEAREST_TAPS
+    taps, smoothing = NEAREST_TAPS, NEAREST_SMOOTHING
     if rng.random() < 0.5:
-        taps = tuple(np.add(LEARNED_TAPS, rng.normal(0, TAP_ERROR, 4)))
-    doubled = _double(_double(_halve(scene), taps, axis=0), taps, axis=1)
-    return _match_moments(_smooth(doubled, rng.uniform(*SMOOTHING)), photograph(scene))
+        error = rng.choice((-1, 1)) * rng.uniform(*TAP_ERROR)
+        taps = tuple(np.add(LEARNED_TAPS, (0, error, -error, 0)))
+        smoothing = LEARNED_SMOOTHING
+    top, left = rng.integers(2, size=2)
+    low = _halve(np.pad(scene, ((top, top), (left, left), (0, 0)), mode="edge"))
+    doubled = _double(_double(low, taps, axis=0), taps, axis=1)
+    smoothed = _smooth(doubled, _at(smoothing, blur))
+    height, width, _ = scene.shape
+    aligned = smoothed[top : top + height, left : left + width]
+    photographed = photograph(scene, blur)
+    trace = aligned + DETAIL * (scene - aligned) - photographed
+    return _match_colours(photographed + rng.uniform(*STRENGTH) * trace, photographed)
+
+
+def _at(limits: tuple[float, float], share: float) -> float:
+    return limits[0] + (limits[1] - limits[0]) * share
 
 
 def _halve(image: Pixels) -> Pixels:
@@ -52,7 +71,7 @@ def _halve(image: Pixels) -> Pixels:
 def _double(image: Pixels, taps: tuple[float, ...], axis: int) -> Pixels:
     """A transposed convolution of stride 2 along one axis, one phase of its output at a time."""
     before, after = _shifted(image, axis)
-    first, second, third, fourth = np.float32(taps)
+    first, second, third, fourth = (np.float32(tap) for tap in taps)
     phases = (fourth * before + second * image, third * image + first * after)
     shape = [2 * size if i == axis else size for i, size in enumerate(image.shape)]
     return np.stack(phases, axis=axis + 1).reshape(shape)
@@ -74,7 +93,10 @@ def _shifted(image: Pixels, axis: int) -> tuple[Pixels, Pixels]:
     return image.take(before, axis=axis), image.take(after, axis=axis)
 
 
-def _match_moments(image: Pixels, reference: Pixels) -> Pixels:
-    """Gives each channel the mean and standard deviation of the reference."""
-    gain = reference.std(axis=(0, 1)) / np.maximum(image.std(axis=(0, 1)), 1e-3)
-    return (image - image.mean(axis=(0, 1))) * gain + reference.mean(axis=(0, 1))
+def _match_colours(image: Pixels, reference: Pixels) -> Pixels:
+    """Gives each channel exactly the histogram of the reference, rank by rank."""
+    matched = np.empty_like(image)
+    for channel in range(image.shape[2]):
+        ranks = np.argsort(image[..., channel], axis=None)
+        matched[..., channel].flat[ranks] = np.sort(reference[..., channel], axis=None)
+    return matched
