@@ -95,8 +95,8 @@ class PhaseCheckpoints:
         for index, path in enumerate(paths):
             try:
                 self._checkpoint.restore(path).expect_partial()
-            except (tf.errors.OpError, ValueError):
-                continue
+            except (tf.errors.OpError, IndexError, RuntimeError, ValueError):
+                continue  # TensorFlow reports a damaged file in each of these ways
             return f"Damaged and passed over: {', '.join(paths[:index])}." if index else None
         raise exits.DataError(
             f"No checkpoint in {self._directory} can be read: {', '.join(paths)}. Put them back "

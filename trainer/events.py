@@ -27,7 +27,6 @@ class EventLog:
         self._path = directory / run_directory.METRICS
         last_steps = {"train": last_step, "validation": last_step - validates_again}
         _truncate(self._path, last_steps)
-        self._file = self._path.open("a", encoding="utf-8")
         self._directory = directory / run_directory.TENSORBOARD
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
@@ -36,8 +35,8 @@ class EventLog:
     ) -> None:
         """Writes numbers of a split at a global step; None, for undefined, goes to no curve."""
         line = {"step": step, "split": split, **where, **values}
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
         with self._writer(split).as_default(step=step):
             for name, value in values.items():
                 if value is not None:
@@ -54,12 +53,6 @@ class EventLog:
         """Writes a text."""
         with self._writer("train").as_default(step=0):
             tf.summary.text(name, markdown)
-
-    def close(self) -> None:
-        """Closes all files."""
-        self._file.close()
-        for writer in self._writers.values():
-            writer.close()
 
     def _writer(self, split: str) -> tf.summary.SummaryWriter:
         if split not in self._writers:

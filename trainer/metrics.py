@@ -101,17 +101,15 @@ def roc_auc(labels: np.ndarray, chances: np.ndarray, positive: int) -> float | N
     return float(np.mean(scores))
 
 
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
+def wilson_interval(share: float, count: int) -> list[float]:
     """Returns the 95 % interval of a share of `count` examples (Wilson 1927)."""
     z2 = Z_95**2
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)
     reach = Z_95 / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    return [max(0.0, middle - reach), min(1.0, middle + reach)]
 
 
-def _auc_interval(
-    auc: float | None, labels: np.ndarray, positive: int
-) -> tuple[float, float] | None:
+def _auc_interval(auc: float | None, labels: np.ndarray, positive: int) -> list[float] | None:
     """Returns the 95 % interval of an AUC (Hanley and McNeil 1982)."""
     if auc is None:
         return None
@@ -120,7 +118,7 @@ def _auc_interval(
     q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     variance = auc * (1 - auc) + (hits - 1) * (q1 - auc**2) + (others - 1) * (q2 - auc**2)
     reach = Z_95 * math.sqrt(variance / (hits * others))
-    return max(0.0, auc - reach), min(1.0, auc + reach)
+    return [max(0.0, auc - reach), min(1.0, auc + reach)]
 
 
 def _balanced_accuracy(confusion: np.ndarray) -> float:

@@ -68,7 +68,7 @@ class ModelSpec:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.name not in NAMES:
+        if self.name != CNN and self.name not in BACKBONES:
             raise exits.UsageError(
                 f"--model must be one of {', '.join(NAMES)}. Received: {self.name!r}."
             )

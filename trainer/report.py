@@ -62,7 +62,7 @@ def _rows(test: dict[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def _interval(interval: tuple[float, float] | None) -> str:
+def _interval(interval: list[float] | None) -> str:
     return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 

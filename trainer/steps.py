@@ -68,8 +68,8 @@ class TrainStep:
         self._positive = positive
         self._global_batch_size = global_batch_size
         self._variables = list(classifier.trainable_variables)
+        self._traced = tf.function(self._step)
 
-    @tf.function
     def __call__(self, batch: Batch, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         """Trains on a global batch.
 
@@ -81,6 +81,9 @@ class TrainStep:
           Scalars: `loss` (the mean), `accuracy`, `gradient_norm` (before clipping) and `skipped`,
           which is 1 where the loss or the gradient was not finite and the weights were left alone.
         """
+        return self._traced(batch, seed)
+
+    def _step(self, batch: Batch, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         gradients, sums = self.grads(batch, seed)
         return self.apply(gradients, sums)
 

@@ -1,10 +1,14 @@
 """Which devices train: a `tf.distribute` strategy by name."""
 
+import functools
+
 import tensorflow as tf
 
 from tfrecords import exits
 
 
+# A second MirroredStrategy in a process would use the keys of the first one's collectives again.
+@functools.cache
 def make(name: str, *, logical_cpus: int = 2) -> tf.distribute.Strategy:
     """Returns the strategy of that name.
 

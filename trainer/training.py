@@ -172,7 +172,6 @@ def _conclude(
         "peak_memory_mb": round(resources.peak_memory_mb(), 1),
     }
     conclusion.write_report(directory, task, summary, test, log)
-    log.close()
     run_directory.write_json(directory / run_directory.SUMMARY, summary)
     return summary
 

@@ -1,0 +1,68 @@
+import pathlib
+
+import keras
+import pytest
+
+from tests import tiny
+from trainer import config as configs
+from trainer import events, models, strategies, training
+
+
+@pytest.fixture(scope="session", autouse=True)
+def two_devices():
+    """Two logical CPU devices stand in for two GPUs; they must be made first."""
+    return strategies.make("mirrored", logical_cpus=2)
+
+
+def _config(directory: pathlib.Path, **changes) -> configs.TrainConfig:
+    defaults = {
+        "data_dir": str(directory / "data"),
+        "dataset": "tiny",
+        "run_dir": str(directory / "run"),
+        "strategy": "mirrored",
+        "epochs": 2,
+        "global_batch_size": 8,
+        "checkpoint_steps": 4,
+        "log_steps": 2,
+    }
+    return configs.TrainConfig(**{**defaults, **changes})
+
+
+@pytest.fixture
+def make_config(tmp_path: pathlib.Path):
+    """Returns configurations of small runs on a painted dataset."""
+    tiny.write(tmp_path / "data")
+    return lambda **changes: _config(tmp_path, **changes)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory, two_devices):
+    """A run of `make_config()` that nothing has disturbed."""
+    directory = tmp_path_factory.mktemp("undisturbed")
+    tiny.write(directory / "data")
+    config = _config(directory)
+    summary = training.train_and_evaluate(config)
+    lines = events.read_metrics(directory / "run")
+    return {
+        "config": config,
+        "run": directory / "run",
+        "summary": summary,
+        "validations": [line for line in lines if line["split"] == "validation"],
+    }
+
+
+def _tiny_network(include_top, weights, input_shape):
+    assert not include_top
+    layers = keras.layers
+    inputs = keras.Input(input_shape)
+    features = layers.Conv2D(4, 1, strides=4, name="first")(inputs)
+    features = layers.BatchNormalization(momentum=0.5, name="norm")(features)
+    return keras.Model(inputs, layers.Conv2D(5, 1, name="second")(features))
+
+
+@pytest.fixture
+def tiny_backbone(monkeypatch) -> str:
+    """The name of a backbone of two small layers."""
+    entry = models.Backbone(_tiny_network, lambda pixels: pixels / 127.5 - 1)
+    monkeypatch.setitem(models.BACKBONES, "tiny", entry)
+    return "tiny"

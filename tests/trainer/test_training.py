@@ -1,0 +1,252 @@
+"""The whole path, through the function that the command calls."""
+
+import contextlib
+import json
+import math
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests import tiny
+from tfrecords import exits
+from trainer import bundle, events, interruption, training
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def test_a_run_leaves_all_that_it_promises(make_config, tmp_path, capsys):
+    summary = training.train_and_evaluate(make_config(epochs=3))
+    run = tmp_path / "run"
+    printed = capsys.readouterr().out
+    assert (
+        "Phase train: cnn at 16 px | mirrored: 2 replicas on logical CPU devices (no GPU was found)"
+        " | global batch 8, 4 per replica | 6 steps per epoch, at most 3 epochs"
+        " | 98,289 parameters, 97,809 trainable"
+    ) in printed
+    assert summary["status"] == "complete"
+    assert summary["steps"] == 18
+    assert summary["replicas"] == 2
+    assert summary["test"]["examples"] == 10
+    assert summary["test"]["auc"] == 1.0
+    assert summary == json.loads((run / "summary.json").read_text())
+    for name in ("config.json", "flags.txt", "metrics.jsonl", "report.html", "tensorboard"):
+        assert (run / name).exists()
+    lines = events.read_metrics(run)
+    assert [line["step"] for line in lines if line["split"] == "validation"] == [6, 12, 18]
+    assert [line["step"] for line in lines if line["split"] == "train"] == list(range(2, 19, 2))
+    assert bundle.load(run / "bundle").config.weights_sha256 == summary["weights_sha256"]
+
+
+def test_a_complete_run_is_not_done_again(undisturbed, capsys):
+    before = sorted(path.stat().st_mtime_ns for path in undisturbed["run"].glob("*/*"))
+    assert training.train_and_evaluate(undisturbed["config"]) == undisturbed["summary"]
+    assert "complete already" in capsys.readouterr().out
+    assert sorted(path.stat().st_mtime_ns for path in undisturbed["run"].glob("*/*")) == before
+
+
+def test_one_and_two_replicas_end_with_the_same_losses(make_config, tmp_path):
+    final = {}
+    for strategy in ("default", "one_device", "mirrored"):
+        directory = tmp_path / strategy
+        training.train_and_evaluate(make_config(strategy=strategy, run_dir=str(directory)))
+        final[strategy] = [line["loss"] for line in events.read_metrics(directory)]
+    assert final["one_device"] == pytest.approx(final["default"], abs=1e-6)
+    assert final["mirrored"] == pytest.approx(final["default"], abs=1e-5)
+
+
+def test_a_batch_norm_model_survives_a_last_batch_without_rows_for_one_replica(
+    make_config, tmp_path
+):
+    # 33 examples in batches of 8 leave 1 for two replicas; 9 and 1 the same in evaluation.
+    tiny.write(tmp_path / "odd", train=33, validation=9, test=9)
+    config = make_config(data_dir=str(tmp_path / "odd"))
+    summary = training.train_and_evaluate(config)
+    losses = [line["loss"] for line in events.read_metrics(tmp_path / "run")]
+    assert all(math.isfinite(loss) for loss in losses)
+    assert summary["test"]["examples"] == summary["validation"]["examples"] == 9
+    assert summary["steps"] == 8
+    classifier = bundle.load(tmp_path / "run" / "bundle").classifier
+    assert all(math.isfinite(float(v.numpy().sum())) for v in classifier.variables)
+
+
+def test_a_backbone_trains_in_two_phases(make_config, tmp_path, capsys, tiny_backbone):
+    config = make_config(
+        model=tiny_backbone, weights="none", epochs=1, fine_tune_epochs=1, fine_tune_from="second"
+    )
+    summary = training.train_and_evaluate(config)
+    printed = capsys.readouterr().out
+    assert "Phase head: tiny at 16 px" in printed
+    # The convolutions have 3*4+4 and 4*5+5 parameters, the batch norm 4*4, the head 5+1.
+    assert "63 parameters, 6 trainable" in printed
+    assert "Phase fine_tune: tiny at 16 px" in printed
+    assert "63 parameters, 31 trainable" in printed
+    assert summary["steps"] == 12
+    lines = events.read_metrics(tmp_path / "run")
+    assert [line["phase"] for line in lines] == ["head"] * 4 + ["fine_tune"] * 4
+
+
+def test_three_classes(make_config, tmp_path):
+    tiny.write(tmp_path / "three", class_names=("a", "b", "c"), train=48, validation=15, test=15)
+    summary = training.train_and_evaluate(make_config(data_dir=str(tmp_path / "three"), epochs=6))
+    assert summary["test"]["auc"] > 0.8
+    assert [len(row) for row in summary["test"]["confusion_matrix"]] == [3, 3, 3]
+
+
+def test_early_stopping_keeps_the_best_weights(make_config, tmp_path):
+    # With this rate the loss soon grows, and the first validations are the best.
+    config = make_config(epochs=30, patience=2, learning_rate=0.5, schedule="constant", clip_norm=0)
+    summary = training.train_and_evaluate(config)
+    lines = [
+        line for line in events.read_metrics(tmp_path / "run") if line["split"] == "validation"
+    ]
+    best = min(lines, key=lambda line: line["loss"])
+    assert summary["best_step"] == best["step"]
+    assert summary["steps"] == best["step"] + 2 * 6
+    assert summary["validation"]["accuracy"] == best["accuracy"]
+
+
+def test_labels_by_lot_teach_nothing(make_config, tmp_path):
+    tiny.write(tmp_path / "more", train=64, validation=64, test=200)
+    config = make_config(data_dir=str(tmp_path / "more"), shuffle_labels=True)
+    assert 0.4 < training.train_and_evaluate(config)["test"]["auc"] < 0.6
+
+
+@pytest.fixture
+def stop_after(monkeypatch):
+    """Sends a real signal after some looks at whether one has come."""
+
+    @contextlib.contextmanager
+    def stopping(checks):
+        original = interruption.Interruption.check
+        left = [checks]
+
+        def check(self):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+            original(self)
+
+        with monkeypatch.context() as patch, pytest.raises(exits.Interrupted, match="saved"):
+            patch.setattr(interruption.Interruption, "check", check)
+            yield
+
+    return stopping
+
+
+# One look a step, one a batch of validation: 6 and 2 an epoch here. The looks of these tests fall
+# into the first step, the last step of an epoch, its validation, and the final evaluation.
+@pytest.mark.parametrize("checks", [1, 6, 7, 17])
+def test_stopping_anywhere_and_going_on_gives_the_same_bits(
+    make_config, tmp_path, stop_after, undisturbed, checks
+):
+    with stop_after(checks):
+        training.train_and_evaluate(make_config())
+    assert not (tmp_path / "run" / "summary.json").exists()
+    resumed = training.train_and_evaluate(make_config())
+    assert resumed["weights_sha256"] == undisturbed["summary"]["weights_sha256"]
+    assert resumed["test"] == undisturbed["summary"]["test"]
+    assert resumed["best_step"] == undisturbed["summary"]["best_step"]
+    validations = [
+        line for line in events.read_metrics(tmp_path / "run") if line["split"] == "validation"
+    ]
+    assert validations == undisturbed["validations"]
+
+
+def test_stopping_twice_around_the_phases_gives_the_same_bits(
+    make_config, tmp_path, stop_after, tiny_backbone
+):
+    phases = {"model": tiny_backbone, "weights": "none", "epochs": 1, "fine_tune_epochs": 1}
+    whole = training.train_and_evaluate(make_config(**phases, run_dir=str(tmp_path / "whole")))
+    for checks in (7, 3):
+        with stop_after(checks):
+            training.train_and_evaluate(make_config(**phases))
+    assert (
+        training.train_and_evaluate(make_config(**phases))["weights_sha256"]
+        == (whole["weights_sha256"])
+    )
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over(
+    make_config, tmp_path, stop_after, undisturbed, capsys
+):
+    with stop_after(9):
+        training.train_and_evaluate(make_config())
+    data = sorted((tmp_path / "run/checkpoints/train").glob("ckpt-*.data-*"), key=os.path.getmtime)
+    data[-1].write_bytes(data[-1].read_bytes()[:1000])
+    capsys.readouterr()
+    resumed = training.train_and_evaluate(make_config())
+    assert f"Damaged and passed over: {data[-1].parent}" in capsys.readouterr().out
+    assert resumed["weights_sha256"] == undisturbed["summary"]["weights_sha256"]
+
+
+def test_without_one_good_checkpoint_training_does_not_start_anew(
+    make_config, tmp_path, stop_after
+):
+    with stop_after(1):
+        training.train_and_evaluate(make_config())
+    for index in (tmp_path / "run/checkpoints/train").glob("ckpt-*.index"):
+        index.write_bytes(b"damaged")
+    with pytest.raises(exits.DataError, match="No checkpoint in .* can be read"):
+        training.train_and_evaluate(make_config())
+
+
+def test_other_flags_in_the_same_directory_are_refused(make_config, tmp_path, stop_after):
+    with stop_after(1):
+        training.train_and_evaluate(make_config())
+    with pytest.raises(exits.UsageError, match="other flags: epochs 2 -> 3, seed 0 -> 1") as error:
+        training.train_and_evaluate(make_config(epochs=3, seed=1))
+    assert f"--flagfile={tmp_path / 'run' / 'flags.txt'}" in str(error.value)
+
+
+def test_a_batch_that_the_replicas_do_not_divide_is_refused(make_config):
+    with pytest.raises(exits.UsageError, match="of the 2 replicas. Received: 7. Use 6 or 8"):
+        training.train_and_evaluate(make_config(global_batch_size=7))
+
+
+def test_a_batch_larger_than_the_split_is_refused(make_config):
+    with pytest.raises(exits.UsageError, match="must not exceed the 48 examples.*Received: 64"):
+        training.train_and_evaluate(make_config(global_batch_size=64))
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_to_the_same_bits(make_config, tmp_path):
+    def command(directory):
+        config = make_config(run_dir=str(directory), epochs=6, checkpoint_steps=2)
+        flags = [line for line in config.to_flags().splitlines() if "None" not in line]
+        return [sys.executable, "-m", "trainer.main", *flags]
+
+    undisturbed = subprocess.run(
+        command(tmp_path / "undisturbed"), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    assert undisturbed.stderr == ""
+    killed = subprocess.Popen(
+        command(tmp_path / "killed"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _wait_for_step(tmp_path / "killed" / "metrics.jsonl", 10)
+    killed.kill()
+    killed.wait()
+    assert not (tmp_path / "killed" / "summary.json").exists()
+    resumed = subprocess.run(
+        command(tmp_path / "killed"), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Resuming after" in resumed.stdout
+    digests = [
+        json.loads((tmp_path / run / "summary.json").read_text())["weights_sha256"]
+        for run in ("undisturbed", "killed")
+    ]
+    assert digests[0] == digests[1]
+
+
+def _wait_for_step(path: pathlib.Path, step: int) -> None:
+    for _ in range(1200):
+        if path.exists() and f'"step": {step}' in path.read_text():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} never came to step {step}")
