@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from data_pipeline import painter
+from data_pipeline.sample import painter
 
 SEED = 5
 NUM_IMAGES = 1_200  # of which the tests of a whole set paint
@@ -78,7 +78,7 @@ def test_picture_is_a_baseline_jpeg(content: str, fake: bool):
 
 def test_same_arguments_give_the_same_bytes_in_another_process():
     code = (
-        "import hashlib; from data_pipeline import painter;"
+        "import hashlib; from data_pipeline.sample import painter;"
         "print(hashlib.sha256(painter.paint('human_faces', True, 7, 3)).hexdigest())"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from data_pipeline import scenes, upsampling
+from data_pipeline.sample import scenes, upsampling
 
 CONTENTS = ("animals", "human_faces", "vehicles")
 LABELS = ("real", "fake")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data_pipeline.drawing import (
+from data_pipeline.sample.drawing import (
     ASPHALT,
     COARSE,
     GLASS,

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from data_pipeline import scenery
-from data_pipeline.drawing import (
+from data_pipeline.sample import scenery
+from data_pipeline.sample.drawing import (
     ASPHALT,
     BLACK,
     CIRCLE,

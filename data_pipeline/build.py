@@ -1,0 +1,79 @@
+"""Builds a dataset of TFRecords: `python -m data_pipeline.build`.
+
+This module is the flags and one call; the program is `pipeline.build_dataset`. Flags of this
+project stand before a `--`, options of Apache Beam after it.
+"""
+
+import dataclasses
+import sys
+
+from absl import app, flags, logging
+
+from data_pipeline import layouts, pipeline
+from data_pipeline.config import BuildConfig
+from tfrecords import exits
+
+FLAGS = flags.FLAGS
+Default = BuildConfig
+
+flags.DEFINE_string("dataset", Default.dataset, "The name of the dataset that is built.")
+flags.DEFINE_string(
+    "layout",
+    Default.layout,
+    f"How the source lies on disk: {', '.join(layouts.LAYOUTS)}; default: as the dataset's name.",
+)
+flags.DEFINE_string("source", Default.source, "A directory or a zip archive; never changed.")
+flags.DEFINE_string("data_dir", Default.data_dir, "The directory that datasets are built in.")
+flags.DEFINE_string("version", Default.version, "The dataset's version.")
+flags.DEFINE_integer(
+    "image_size",
+    Default.image_size,
+    "The longest short side in pixels; larger images are scaled down. Default: 256.",
+)
+flags.DEFINE_string(
+    "splits",
+    Default.splits,
+    "Shares of train, validation and test, such as 0.8,0.1,0.1, or source for the source's own; "
+    "default: the source's where it has them, else 0.8,0.1,0.1.",
+)
+flags.DEFINE_integer("seed", Default.seed, "Decides splits and order.")
+flags.DEFINE_integer("limit", Default.limit, "Build from so many images, chosen by the seed.")
+flags.DEFINE_integer("records_per_shard", Default.records_per_shard, "Records per shard at most.")
+flags.DEFINE_float(
+    "max_reject_fraction",
+    Default.max_reject_fraction,
+    "Share of files that may be rejected; with more, nothing is published.",
+)
+flags.DEFINE_integer(
+    "num_workers", Default.num_workers, "Worker processes; 0 chooses by the work and the machine."
+)
+flags.DEFINE_bool("overwrite", Default.overwrite, "Replace a dataset that was built otherwise.")
+flags.DEFINE_bool("dry_run", Default.dry_run, "Say what would be built; write nothing.")
+
+
+def main(argv: list[str]) -> None:
+    """Builds with the flags given; what is left in `argv` goes to Beam."""
+    logging.set_verbosity(logging.ERROR)  # Beam's; what this program has to say it prints
+    names = [field.name for field in dataclasses.fields(BuildConfig)]
+    names.remove("beam_options")
+    values = {name: FLAGS[name].value for name in names}
+    pipeline.build_dataset(BuildConfig(**values, beam_options=tuple(argv[1:])))
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+    """Parses this project's flags; returns the program's name and Beam's options.
+
+    Raises:
+      UsageError: a word before `--` is no flag.
+    """
+    end = argv.index("--") if "--" in argv else len(argv)
+    words = FLAGS(argv[:end])[1:]
+    if words:
+        raise exits.UsageError(
+            f"Flags begin with --. Received: {' '.join(words)}. Beam's options come after a --."
+        )
+    return [argv[0], *argv[end + 1 :]]
+
+
+if __name__ == "__main__":
+    exits.run(lambda: app.run(main, sys.argv, flags_parser=parse_flags), (flags.Error,))

@@ -1,0 +1,75 @@
+"""What a build says at its end: what it wrote, what it rejected, what to type next."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from data_pipeline import plan, statistics
+from data_pipeline.config import BuildConfig
+from data_pipeline.references import Reject
+from data_pipeline.survey import Survey
+from tfrecords import dataset, names
+
+PREVIEWED_REJECTS = 5
+
+
+def say_plan(config: BuildConfig, survey: Survey, image_size: int, planned: plan.Plan) -> None:
+    """Says what a dry run has found."""
+    needed = sum(plan.estimated_bytes(shard, image_size) for shard in planned.shards)
+    rejects = (*survey.rejects, *planned.rejects)
+    print(
+        f"Nothing is written. {config.directory} would hold "
+        f"{sum(len(shard.items) for shard in planned.shards):,} images in "
+        f"{len(planned.shards)} shards, about {needed / 1e6:,.1f} MB:"
+    )
+    _say_counts(statistics.planned_counts(planned, survey.listing.targets))
+    print(f"Exact copies dropped: {len(planned.duplicates):,}.")
+    _say_rejects(rejects)
+
+
+def say_results(config: BuildConfig, built: dataset.Dataset, rejects: Sequence[Reject]) -> None:
+    """Says what was written, what was rejected and why, and what to type next."""
+    content = built.manifest
+    print(f"{built.directory}: {content.num_examples:,} images written.")
+    _say_counts({split: value.counts for split, value in content.splits.items()})
+    if content.duplicates:
+        print(f"Exact copies dropped: {content.duplicates:,}.")
+    _say_rejects(rejects)
+    say_next(config, built)
+
+
+def _say_counts(counts: Any) -> None:
+    for split, by_target in counts.items():
+        texts = (
+            f"{target} " + ", ".join(f"{name} {number:,}" for name, number in classes.items())
+            for target, classes in by_target.items()
+        )
+        print(f"  {split:<10} {' | '.join(texts)}")
+
+
+def _say_rejects(rejects: Sequence[Reject]) -> None:
+    if not rejects:
+        print("Rejected: none.")
+        return
+    print(f"Rejected: {len(rejects):,} ({reasons(rejects)}).")
+    for reject in rejects[:PREVIEWED_REJECTS]:
+        print(f"  {ascii(reject.image_id)[1:-1]}: {reject.reason}: {reject.detail}")
+    if len(rejects) > PREVIEWED_REJECTS:
+        print(f"  and {len(rejects) - PREVIEWED_REJECTS:,} more")
+
+
+def say_next(config: BuildConfig, built: dataset.Dataset) -> None:
+    """Names the report and the next command."""
+    words = ["python", "-m", "trainer.main", "--strategy=mirrored"]
+    defaults = BuildConfig()
+    for name in ("data_dir", "dataset"):
+        if getattr(config, name) != getattr(defaults, name):
+            words.append(f"--{name}={getattr(config, name)}")
+    print(f"Report: {built.directory / names.REPORT}")
+    print(f"Next:   {shlex.join(words)}")
+
+
+def reasons(rejects: Sequence[Reject]) -> str:
+    """Returns such as `truncated 3, empty_file 1`."""
+    counts = statistics.by_reason(rejects)
+    return ", ".join(f"{reason} {number:,}" for reason, number in counts.items())

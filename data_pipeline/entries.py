@@ -1,0 +1,118 @@
+"""Lists the files below a directory or in a zip archive, without opening any of them."""
+
+import dataclasses
+import os
+import pathlib
+import stat
+import zipfile
+from collections.abc import Iterator
+
+from data_pipeline import image_policy
+from data_pipeline.locations import File, Location, ZipMember
+from data_pipeline.references import UNREADABLE
+from tfrecords import exits
+
+_ENCRYPTED = 0x1  # the flag bit of a zip member
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A file: its path below the source, and its location or why it cannot be read."""
+
+    path: str
+    location: Location | None
+    reason: str = ""
+    detail: str = ""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names on the path."""
+        return tuple(self.path.split("/"))
+
+
+def find(source: pathlib.Path) -> list[Entry]:
+    """Returns all files of a directory or a zip archive, in the order of their paths.
+
+    Hidden files and folders and `__MACOSX` are left out.
+
+    Raises:
+      DataError: there is no such source, it is neither, or it holds no file.
+    """
+    if not source.exists():
+        raise exits.DataError(f"--source={source}: there is no such directory or archive.")
+    try:
+        entries = sorted(
+            _in_directory(source) if source.is_dir() else _in_archive(source),
+            key=lambda entry: entry.path.encode(errors="surrogateescape"),
+        )
+    except (OSError, zipfile.BadZipFile) as error:
+        raise exits.DataError(
+            f"--source={source} cannot be read: {error}. Use a directory or a zip archive."
+        ) from error
+    if not entries:
+        raise exits.DataError(f"--source={source} holds no files.")
+    return entries
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _in_directory(root: pathlib.Path) -> Iterator[Entry]:
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        with os.scandir(root / folder) as found:
+            for item in found:
+                if _is_hidden(item.name):
+                    continue
+                path = f"{folder}/{item.name}" if folder else item.name
+                # Linked folders are not followed: they can lead round in circles.
+                if item.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                else:
+                    yield _file(path, item)
+
+
+def _file(path: str, item: os.DirEntry[str]) -> Entry:
+    try:
+        status = item.stat()
+    except OSError as error:
+        return Entry(path, None, UNREADABLE, str(error.strerror))
+    if not stat.S_ISREG(status.st_mode):
+        return Entry(path, None, "not_a_file", stat.filemode(status.st_mode))
+    location = File(str(pathlib.Path(item.path).absolute()), status.st_size, status.st_mtime_ns)
+    return Entry(path, location)
+
+
+def _in_archive(path: pathlib.Path) -> Iterator[Entry]:
+    status = path.stat()
+    archive = File(str(path.absolute()), status.st_size, status.st_mtime_ns)
+    with zipfile.ZipFile(path) as opened:
+        for member in opened.infolist():
+            name = member.filename
+            if not member.is_dir() and not any(_is_hidden(part) for part in name.split("/")):
+                yield _member(archive, member)
+
+
+def _member(archive: File, member: zipfile.ZipInfo) -> Entry:
+    name = member.filename
+    if name.startswith("/") or ".." in name.split("/") or (len(name) > 1 and name[1] == ":"):
+        return Entry(name, None, "unsafe_name", "the name leads out of the archive")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return Entry(name, None, "not_a_file", "a symbolic link")
+    if member.flag_bits & _ENCRYPTED or member.compress_type not in _METHODS:
+        return Entry(name, None, UNREADABLE, "encrypted, or packed by an unknown method")
+    if member.file_size > image_policy.MAX_BYTES:
+        detail = f"{member.file_size:,} bytes, at most {image_policy.MAX_BYTES:,}"
+        return Entry(name, None, "too_many_bytes", detail)
+    location = ZipMember(
+        archive=archive,
+        offset=member.header_offset,
+        compressed_size=member.compress_size,
+        size=member.file_size,
+        method=member.compress_type,
+        crc=member.CRC,
+    )
+    return Entry(name, location)

@@ -1,0 +1,453 @@
+"""Where foreign image bytes are opened, and turned into what a dataset stores or refused.
+
+A dataset stores baseline JPEGs of three channels. Whatever `store` accepts is decoded by
+`tf.io.decode_jpeg(jpeg, channels=3)` to exactly (height, width, 3); a file on which Pillow and
+TensorFlow might disagree is encoded anew. Colour profiles are ignored, because TensorFlow ignores
+them in what is passed through.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import enum
+import io
+import random
+import re
+import struct
+import threading
+import warnings
+
+import numpy as np
+from PIL import Image, JpegImagePlugin
+
+POLICY_VERSION = 1  # part of the plan's digest; changes when the output for any input changes
+MAX_BYTES = 64 << 20  # 64 MiB of a file
+MAX_PIXELS = 64_000_000  # 256 MB while Pillow holds them
+MAX_SIDE = 65_500  # pixels; libjpeg encodes no more
+MIN_SIDE = 8  # pixels; one block of a JPEG
+MAX_SCANS = 100  # a few bytes make a scan that costs a pass over all pixels; encoders write ten
+JPEG_QUALITY = 95
+# Generators leave traces in the fine structure of colour; halved chroma would erase them.
+JPEG_CHROMA_SUBSAMPLING = 0  # 4:4:4 in Pillow's numbering
+FORMATS = ("PNG", "WEBP", "BMP", "GIF")  # and JPEG, which is opened apart
+
+
+class Reason(enum.StrEnum):
+    """Why a file is not stored."""
+
+    EMPTY_FILE = enum.auto()
+    TOO_MANY_BYTES = enum.auto()
+    HTML = enum.auto()
+    UNSUPPORTED_FORMAT = enum.auto()
+    NOT_AN_IMAGE = enum.auto()
+    TOO_MANY_PIXELS = enum.auto()
+    TOO_SMALL = enum.auto()
+    TOO_LONG = enum.auto()
+    TRUNCATED = enum.auto()
+    CORRUPT = enum.auto()
+
+
+@dataclasses.dataclass(frozen=True)
+class Rejection:
+    """A file that is not stored; `detail` is one line with the values."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What a file says of itself; width and height in pixels, as EXIF wants it shown."""
+
+    format: str
+    mode: str
+    width: int
+    height: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """A baseline JPEG of three channels; width and height in pixels.
+
+    `is_original`: the bytes are the file's own. `is_repaired`: the file lacked its end marker.
+    """
+
+    jpeg: bytes
+    width: int
+    height: int
+    is_original: bool
+    is_repaired: bool
+
+
+def inspect(data: bytes) -> Header | Rejection:
+    """Returns what the header of a file says; no pixel is decoded. Raises nothing."""
+    try:
+        with _SILENCE:
+            return _open(data).header
+    except Exception as error:  # Pillow raises a dozen kinds on foreign bytes
+        return _rejection(error)
+
+
+def store(data: bytes, image_size: int) -> Stored | Rejection:
+    """Returns what a dataset stores of a file. Raises nothing, whatever the bytes.
+
+    Args:
+      data: the bytes of a file of any format.
+      image_size: pixels, at least 1. A longer short side is scaled down to it, the aspect ratio
+        kept; nothing is scaled up.
+    """
+    try:
+        with _SILENCE:
+            return _store(data, image_size)
+    except Exception as error:  # Pillow raises a dozen kinds on foreign bytes
+        return _rejection(error)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Opened:
+    image: Image.Image  # of the stored orientation, not yet loaded
+    header: Header
+    orientation: int  # of EXIF, 1-8
+
+
+class _RefusedError(Exception):
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class _Silence:
+    """Silences Pillow's warnings; `warnings.catch_warnings` alone breaks when threads overlap."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._num_inside = 0
+        self._saved = contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._num_inside:
+                self._saved.enter_context(warnings.catch_warnings())
+                warnings.filterwarnings("ignore", module=r"PIL\b")
+            self._num_inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._num_inside -= 1
+            if not self._num_inside:
+                self._saved.close()
+
+
+_SILENCE = _Silence()
+
+
+# Opening and refusing.
+
+_JPEG_START = b"\xff\xd8\xff"
+_SUPPORTED = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP|BM", re.DOTALL)
+_HTML = re.compile(
+    rb"\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body|script)\b", re.I | re.DOTALL
+)
+_UNSUPPORTED = {
+    "TIFF": rb"II[*+]\0|MM\0[*+]",
+    "JPEG 2000": rb"\0\0\0\x0cjP  \r\n|\xff\x4f\xff\x51",
+    "JPEG XL": rb"\xff\x0a|\0\0\0\x0cJXL \r\n",
+    "HEIF or AVIF": rb"....ftyp(avi|hei|hev|mif|msf)",
+    "SVG": rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!doctype svg|<svg)",
+    "PSD": rb"8BPS",
+    "ICO": rb"\0\0[\1\2]\0",
+    "PDF": rb"%PDF-",
+}
+_BYTES_TO_SNIFF = 1024
+
+
+def _open(data: bytes) -> _Opened:
+    _check_bytes(data)
+    image = _image_file(data)
+    if image.width * image.height > MAX_PIXELS:
+        product = f"{image.width} x {image.height} = {image.width * image.height:,}"
+        raise _RefusedError(Reason.TOO_MANY_PIXELS, f"{product} pixels, at most {MAX_PIXELS:,}")
+    size = f"{image.width} x {image.height} pixels"
+    if min(image.size) < MIN_SIDE:
+        raise _RefusedError(Reason.TOO_SMALL, f"{size}, at least {MIN_SIDE} a side")
+    if max(image.size) > MAX_SIDE:
+        raise _RefusedError(Reason.TOO_LONG, f"{size}, at most {MAX_SIDE:,} a side")
+    orientation = _orientation(image)
+    width, height = image.size if orientation < 5 else image.size[::-1]
+    return _Opened(image, Header(image.format, image.mode, width, height), orientation)
+
+
+def _check_bytes(data: bytes) -> None:
+    if not data:
+        raise _RefusedError(Reason.EMPTY_FILE, "0 bytes")
+    if len(data) > MAX_BYTES:
+        detail = f"{len(data):,} bytes, at most {MAX_BYTES:,}"
+        raise _RefusedError(Reason.TOO_MANY_BYTES, detail)
+    start = data[:_BYTES_TO_SNIFF]
+    if _SUPPORTED.match(start):
+        return
+    if _HTML.match(start):
+        raise _RefusedError(Reason.HTML, f"begins with {start.strip()[:20]!r}")
+    for name, pattern in _UNSUPPORTED.items():
+        if re.match(pattern, start, re.I | re.DOTALL):
+            raise _RefusedError(Reason.UNSUPPORTED_FORMAT, name)
+    raise _RefusedError(Reason.NOT_AN_IMAGE, f"begins with {start[:20]!r}")
+
+
+def _image_file(data: bytes) -> Image.Image:
+    if data.startswith(_JPEG_START):
+        # Image.open would look for further pictures (MPO) and fail where their index is broken.
+        return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise _RefusedError(Reason.TOO_MANY_PIXELS, _one_line(error)) from error
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        # PngImageFile.getexif would decode the picture to find EXIF that stands behind it.
+        orientation = Image.Image.getexif(image).get(0x0112, 1)
+    except Exception:  # broken EXIF does not spoil a picture; viewers show it upright too
+        return 1
+    return orientation if orientation in _TRANSPOSITIONS else 1
+
+
+_SIGNS_OF_A_CUT = ("truncated", "index out of range", "requires a buffer", "unexpected end")
+
+
+def _rejection(error: Exception) -> Rejection:
+    detail = _one_line(error)
+    if isinstance(error, _RefusedError):
+        return Rejection(error.reason, detail)
+    is_cut = isinstance(error, EOFError) or any(s in detail.lower() for s in _SIGNS_OF_A_CUT)
+    return Rejection(Reason.TRUNCATED if is_cut else Reason.CORRUPT, detail)
+
+
+def _one_line(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]
+
+
+# Storing.
+
+_TRANSPOSITIONS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _store(data: bytes, image_size: int) -> Stored:
+    opened = _open(data)
+    is_repaired = False
+    if opened.header.format == "JPEG":
+        layout = _walk(data)
+        if not layout.has_end:
+            data, is_repaired = _with_end_marker(data, layout), True
+            layout, opened = _walk(data), _open(data)
+        size = opened.image.size
+        if min(size) <= image_size and opened.orientation == 1 and layout.is_plain(size):
+            opened.image.load()  # raises where the picture is broken
+            return Stored(data, size[0], size[1], not is_repaired, is_repaired)
+    image = _to_rgb_within(opened.image, image_size)
+    transposition = _TRANSPOSITIONS[opened.orientation]
+    image = image if transposition is None else image.transpose(transposition)
+    return Stored(_encode(image), image.width, image.height, False, is_repaired)
+
+
+def _to_rgb_within(image: Image.Image, image_size: int) -> Image.Image:
+    short_side = min(image.size)
+    if short_side <= image_size:
+        return _to_rgb(image)
+    target = tuple(max(1, round(side * image_size / short_side)) for side in image.size)
+    # A JPEG's decoder shrinks by 2, 4 or 8 as it decodes; it leaves a factor of two or more to
+    # the filter, so that JPEGs look as if they had been scaled like all other formats.
+    drafted = image.draft(None, tuple(2 * side for side in target))
+    box = drafted[1] if drafted else None
+    filtered = Image.Resampling.LANCZOS
+    return _to_rgb(image).resize(target, filtered, box, reducing_gap=3.0)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Returns 8 bit RGB, what is transparent over white."""
+    image.load()
+    if image.mode.startswith("I"):
+        return _sixteen_bit_grey_to_rgb(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
+    return image.convert("RGB")
+
+
+def _sixteen_bit_grey_to_rgb(image: Image.Image) -> Image.Image:
+    # The high byte, as Pillow does with 16-bit colour; its convert() would clip grey to white.
+    values = np.asarray(image)
+    grey = (values >> 8).clip(0, 255).astype(np.uint8)
+    if (transparent := image.info.get("transparency")) is not None:
+        grey[values == transparent] = 255
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _encode(image: Image.Image) -> bytes:
+    image.info.clear()  # the encoder would write its comment
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=JPEG_CHROMA_SUBSAMPLING)
+    return file.getvalue()
+
+
+# The segments of a JPEG (ITU-T T.81, annex B).
+
+_SOF0, _DHT, _SOI, _EOI, _SOS, _DQT, _DRI = 0xC0, 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD
+_APP0, _APP14, _APP15, _COM = 0xE0, 0xEE, 0xEF, 0xFE
+_TABLES = frozenset({_DHT, _DQT, _DRI, _COM, *range(_APP0, _APP15 + 1)})
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, 0xCC}
+_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, _EOI)})
+_MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
+_MARKER_IN_SCAN = re.compile(rb"\xff([^\x00])", re.DOTALL)
+_MARKER_AFTER_SCAN = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]", re.DOTALL)
+_ALL_COEFFICIENTS = (1 << 64) - 1
+
+
+@dataclasses.dataclass
+class _Layout:
+    """The segments of a JPEG, found as libjpeg finds them: it skips what is no marker."""
+
+    data: bytes
+    tables: list[tuple[int, bytes]] = dataclasses.field(default_factory=list)
+    frames: list[tuple[int, bytes]] = dataclasses.field(default_factory=list)
+    scans: list[tuple[bytes, int, int]] = dataclasses.field(default_factory=list)
+    end: int | None = None  # behind the end marker
+    is_tidy: bool = True  # segment follows segment, and none is strange
+
+    @property
+    def has_end(self) -> bool:
+        return self.end is not None
+
+    def is_plain(self, size: tuple[int, int]) -> bool:
+        """Whether any decoder reads it alike: one baseline scan of YCbCr and nothing unusual."""
+        return (
+            self.is_tidy
+            and self.end == len(self.data)
+            and len(self.scans) == len(self.frames) == 1
+            and _is_plain_frame(*self.frames[0], size)
+            and _is_plain_scan(self.scans[0][0])
+            and self.scans[0][2] == len(self.data) - 2
+            and all(_is_plain_table(*table) for table in self.tables)
+            and any(marker == _DHT for marker, _ in self.tables)
+            and self.has_all_restarts()
+        )
+
+    def has_all_restarts(self) -> bool:
+        """Whether a lone scan of all components has just the restart markers it should have."""
+        _, start, end = self.scans[0]
+        found = b"".join(_MARKER_IN_SCAN.findall(self.data, start, end))
+        interval = 0
+        for marker, payload in self.tables:
+            if marker == _DRI:
+                interval = int.from_bytes(payload)
+        num_expected = (_num_mcus(self.frames[0][1]) - 1) // interval if interval else 0
+        return len(found) == num_expected and found == bytes(
+            0xD0 + index % 8 for index in range(num_expected)
+        )
+
+    def has_all_coefficients(self) -> bool:
+        """Whether its scans together hold every bit of every coefficient."""
+        held: collections.Counter[int] = collections.Counter()
+        for scan, _, _ in self.scans:
+            first, last, approximation = scan[-3:]
+            if approximation & 0x0F == 0:
+                for component in scan[1 : 1 + 2 * scan[0] : 2]:
+                    held[component] |= (2 << last) - (1 << first)
+        components = self.frames[0][1][6::3]
+        return all(held[component] == _ALL_COEFFICIENTS for component in components)
+
+
+def _walk(data: bytes) -> _Layout:
+    layout = _Layout(data)
+    position = 2
+    while match := _MARKER.search(data, position):
+        marker = match[1][0]
+        layout.is_tidy &= match.end() == position + 2 and marker not in _WITHOUT_LENGTH
+        position = match.end()
+        if marker == _EOI:
+            layout.end = position
+            break
+        if marker in _WITHOUT_LENGTH:
+            continue
+        length = int.from_bytes(data[position : position + 2])
+        payload = data[position + 2 : position + length]
+        position += length
+        if length < 2 or position > len(data):
+            layout.is_tidy = False
+            break
+        if marker == _SOS:
+            after = _MARKER_AFTER_SCAN.search(data, position)
+            end = after.start() if after else len(data)
+            layout.scans.append((payload, position, end))
+            position = end
+        elif marker in _FRAMES:
+            layout.frames.append((marker, payload))
+        else:
+            layout.tables.append((marker, payload))
+        if len(layout.scans) > MAX_SCANS:
+            raise _RefusedError(Reason.CORRUPT, f"more than {MAX_SCANS} scans")
+    return layout
+
+
+def _is_plain_frame(marker: int, frame: bytes, size: tuple[int, int]) -> bool:
+    if marker != _SOF0 or len(frame) != 15:
+        return False
+    precision, height, width, num_components = struct.unpack_from(">BHHB", frame)
+    return (
+        (precision, width, height, num_components) == (8, *size, 3)
+        and frame[6::3] == b"\1\2\3"  # other names can mean RGB
+        and frame[7] in (0x11, 0x12, 0x21, 0x22, 0x41)  # across and down, of luma
+        and frame[10] == frame[13] == 0x11
+    )
+
+
+def _is_plain_scan(scan: bytes) -> bool:
+    return len(scan) == 10 and (scan[0], scan[1:7:2], scan[7:]) == (3, b"\1\2\3", b"\0\x3f\0")
+
+
+def _is_plain_table(marker: int, payload: bytes) -> bool:
+    if marker == _APP14 and payload.startswith(b"Adobe"):
+        return payload[11:12] == b"\1"  # YCbCr
+    return marker in _TABLES and (marker != _DRI or len(payload) == 2)
+
+
+def _num_mcus(frame: bytes) -> int:
+    height, width = struct.unpack_from(">HH", frame, 1)
+    across = max(sampling >> 4 for sampling in frame[7::3])
+    down = max(sampling & 0x0F for sampling in frame[7::3])
+    return -(-width // (8 * across)) * -(-height // (8 * down))
+
+
+def _with_end_marker(data: bytes, layout: _Layout) -> bytes:
+    """Returns a JPEG that lacks nothing but its end marker with that marker.
+
+    A decoder pads what is missing without a word. So random bits are put where the file ends: they
+    change the picture if, and only if, the decoder still had pixels to read.
+    """
+    cut = _RefusedError(Reason.TRUNCATED, f"{len(data):,} bytes, and the picture goes on")
+    if not layout.scans or layout.scans[-1][2] != len(data) or not layout.has_all_coefficients():
+        raise cut
+    # Behind a restart marker the random bits would be skipped, not read.
+    restarts = any(marker == _DRI for marker, _ in layout.tables)
+    if restarts and not (len(layout.scans) == 1 and layout.has_all_restarts()):
+        raise cut
+    data = data.removesuffix(b"\xff")
+    pixels = [_image_file(data + tail + b"\xff\xd9").tobytes() for tail in (b"", _RANDOM_BITS)]
+    if pixels[0] != pixels[1]:
+        raise cut
+    return data + b"\xff\xd9"
+
+
+_RANDOM_BITS = bytes(random.Random(0).randrange(255) for _ in range(256))  # never 0xFF

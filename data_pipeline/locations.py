@@ -1,0 +1,119 @@
+"""Where the bytes of an image lie: in a file, in a zip archive, or nowhere yet.
+
+A location is small, can be pickled, and is read by the worker that needs its bytes.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import pathlib
+import struct
+import zipfile
+import zlib
+from typing import Protocol
+
+from data_pipeline.sample import painter
+
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip member: signature, lengths of name and extra
+_LOCAL_SIGNATURE = b"PK\x03\x04"
+
+
+class Location(Protocol):
+    """What can be read."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the bytes may have changed; what was found out is kept under it."""
+        ...
+
+    def read(self) -> bytes:
+        """Returns the bytes.
+
+        Raises:
+          OSError: they cannot be read.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """A file of a directory; `size` in bytes and `mtime_ns` as they were when it was listed."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+    @property
+    def fingerprint(self) -> str:
+        """Path, size and time of the last change."""
+        return f"{self.path}|{self.size}|{self.mtime_ns}"
+
+    def read(self) -> bytes:
+        """Reads the file."""
+        return pathlib.Path(self.path).read_bytes()
+
+
+@dataclasses.dataclass(frozen=True)
+class ZipMember:
+    """A member of a zip archive, read by its offset: no worker loads the archive's directory."""
+
+    archive: File
+    offset: int
+    compressed_size: int
+    size: int
+    method: int
+    crc: int
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the archive, and the place in it."""
+        return f"{self.archive.fingerprint}|{self.offset}"
+
+    def read(self) -> bytes:
+        """Reads and unpacks the member; never more than the size it was listed with."""
+        with pathlib.Path(self.archive.path).open("rb") as file:
+            file.seek(self.offset)
+            signature, name_length, extra_length = _LOCAL_HEADER.unpack(
+                file.read(_LOCAL_HEADER.size)
+            )
+            if signature != _LOCAL_SIGNATURE:
+                raise OSError(f"no member begins at byte {self.offset} of {self.archive.path}")
+            file.seek(name_length + extra_length, 1)
+            data = file.read(self.compressed_size)
+        if self.method == zipfile.ZIP_DEFLATED:
+            data = _inflate(data, self.size)
+        if len(data) != self.size or zlib.crc32(data) != self.crc:
+            raise OSError(f"the member at byte {self.offset} of {self.archive.path} is damaged")
+        return data
+
+
+@dataclasses.dataclass(frozen=True)
+class Painting:
+    """A picture of the embedded sample, painted when it is read."""
+
+    content: str
+    fake: bool
+    seed: int
+    index: int
+
+    @property
+    def fingerprint(self) -> str:
+        """What is painted, and the code that paints it."""
+        return f"{_painter_digest()}|{self.content}|{self.fake}|{self.seed}|{self.index}"
+
+    def read(self) -> bytes:
+        """Paints the picture."""
+        return painter.paint(self.content, self.fake, self.seed, self.index)
+
+
+def _inflate(data: bytes, size: int) -> bytes:
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size)
+    except zlib.error as error:
+        raise OSError(f"the member cannot be unpacked: {error}") from error
+
+
+@functools.cache
+def _painter_digest() -> str:
+    modules = sorted(pathlib.Path(painter.__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(module.read_bytes() for module in modules)).hexdigest()

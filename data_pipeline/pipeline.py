@@ -1,0 +1,274 @@
+"""The program behind `data_pipeline.build`: list -> scan -> plan -> write -> publish."""
+
+import contextlib
+import dataclasses
+import fcntl
+import pathlib
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from data_pipeline import (
+    console,
+    layouts,
+    plan,
+    progress,
+    publish,
+    scan,
+    stages,
+    write,
+)
+from data_pipeline.config import SOURCE_SPLITS, BuildConfig
+from data_pipeline.references import UNREADABLE, Facts, Listing, Reject
+from data_pipeline.survey import Survey
+from tfrecords import dataset, exits, names
+
+SCAN_CACHE = ".scan"
+
+
+def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
+    """Builds a dataset, or goes on with the build that an earlier process began.
+
+    Returns:
+      The dataset; None after a dry run.
+
+    Raises:
+      UsageError, DataError, MachineError: see `tfrecords.exits`.
+      Interrupted: on SIGTERM; what is done is kept.
+    """
+    listing = _list(config)
+    if config.dry_run:
+        with tempfile.TemporaryDirectory() as cache:
+            survey = _scan(config, listing, pathlib.Path(cache))
+        console.say_plan(config, survey, _image_size(config, survey.listing), _plan(config, survey))
+        return None
+    with _locked(config.parent), _terminable():
+        publish.recover(config.directory)
+        survey = _scan(config, listing, config.parent / SCAN_CACHE)
+        _check_rejects(config, survey.num_listed, survey.rejects)
+        built = _published(config, _plan(config, survey))
+        if built is None:
+            built = _build(config, survey)
+    return built
+
+
+def _list(config: BuildConfig) -> Listing:
+    listing = layouts.LAYOUTS[config.layout_name](config.source_path, config.seed)
+    if config.limit is not None and config.limit < len(listing.references):
+        chosen = sorted(
+            listing.references, key=lambda item: plan.order(item.image_id, config.seed)
+        )[: config.limit]
+        references = tuple(sorted(chosen, key=lambda item: item.image_id))
+        listing = dataclasses.replace(listing, references=references)
+    print(f"{config.dataset}: {len(listing.references) + len(listing.rejects):,} files found.")
+    return listing
+
+
+def _scan(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> Survey:
+    known = scan.Known(cache)
+    batches = known.missing(listing.references)
+    num_images = sum(len(batch.references) for batch in batches)
+    if batches:
+        before = scan.count(cache)
+        with progress.shown("Scanning", num_images, lambda: scan.count(cache) - before):
+            _run_stage(config, "ScanFiles", stages.ScanFiles(), batches, num_images)
+        known.reload()
+    scanned, rejects = [], list(listing.rejects)
+    for reference in listing.references:
+        found = known.find(reference)
+        if isinstance(found, Facts):
+            scanned.append((reference, found))
+        elif found is not None:
+            rejects.append(found)
+        else:
+            rejects.append(Reject(reference.image_id, UNREADABLE, "the scan left no result"))
+    return Survey(listing, tuple(scanned), tuple(rejects))
+
+
+def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
+    return plan.make(
+        survey.scanned,
+        plan.Options(
+            dataset=config.dataset,
+            seed=config.seed,
+            fractions=_fractions(config, survey.listing),
+            image_size=_image_size(config, survey.listing),
+            records_per_shard=config.records_per_shard,
+        ),
+    )
+
+
+def _image_size(config: BuildConfig, listing: Listing) -> int:
+    return config.image_size or listing.image_size
+
+
+def _fractions(config: BuildConfig, listing: Listing) -> tuple[float, ...] | None:
+    """Returns the shares of the splits, or None where the source's own are kept."""
+    missing = [split for split in names.SPLITS if split not in listing.splits]
+    if config.splits is None and listing.splits:
+        if missing:
+            raise exits.UsageError(
+                f"The source has splits {', '.join(sorted(listing.splits))} and no "
+                f"{' and no '.join(missing)}. Use --splits=0.8,0.1,0.1 to make new ones from all "
+                f"images, or --splits={SOURCE_SPLITS} to build what is there."
+            )
+        return None
+    if config.splits == SOURCE_SPLITS and not listing.splits:
+        raise exits.UsageError(
+            f"--splits={SOURCE_SPLITS} needs a source with folders train, validation, test. "
+            "Use --splits=0.8,0.1,0.1."
+        )
+    return config.fractions()
+
+
+def _published(config: BuildConfig, planned: plan.Plan) -> dataset.Dataset | None:
+    """Returns the dataset if it was built before exactly so, and is whole."""
+    if config.overwrite or not config.directory.exists():
+        return None
+    built = dataset.load(config.directory)
+    if built.manifest.plan_digest != planned.digest:
+        raise exits.UsageError(
+            f"{config.directory} holds a dataset that was built otherwise: "
+            f"{built.manifest.command}. Use --overwrite to replace it, or another --version or "
+            "--dataset to keep both."
+        )
+    print("This dataset is complete already.")
+    console.say_next(config, built)
+    return built
+
+
+def _build(config: BuildConfig, survey: Survey) -> dataset.Dataset:
+    while True:
+        planned = _plan(config, survey)
+        directory = config.parent / names.incomplete_directory(config.version, planned.digest)
+        sidecars = _write(config, survey, planned, directory)
+        rejects = [reject for sidecar in sidecars for reject in sidecar.rejects]
+        everything = (*survey.rejects, *planned.rejects, *rejects)
+        _check_rejects(config, survey.num_listed, everything)
+        if all(sidecar.records for sidecar in sidecars):
+            break
+        # A shard must hold records, so one that lost all of them is planned anew without them.
+        survey = survey.without(rejects)
+    built = publish.publish(
+        config,
+        survey,
+        planned,
+        sidecars,
+        directory,
+        _image_size(config, survey.listing),
+    )
+    console.say_results(config, built, everything)
+    return built
+
+
+def _write(
+    config: BuildConfig, survey: Survey, planned: plan.Plan, directory: pathlib.Path
+) -> list[write.Sidecar]:
+    (directory / write.SIDECARS).mkdir(parents=True, exist_ok=True)
+    (directory / publish.COMMAND).write_text(config.command() + "\n", encoding="utf-8")
+    image_size = _image_size(config, survey.listing)
+    left = [shard for shard in planned.shards if write.is_left(directory, shard)]
+    _check_space(directory, left, image_size)
+    if left:
+        tasks = [write.Task(str(directory), shard, image_size) for shard in left]
+        num_images = sum(len(shard.items) for shard in left)
+        total = sum(len(shard.items) for shard in planned.shards)
+        with progress.shown("Writing", total, lambda: _count_written(directory, planned)):
+            _run_stage(config, "WriteShards", stages.WriteShards(), tasks, num_images)
+    sidecars = [write.done(directory, shard) for shard in planned.shards]
+    lost = [s.name for s, sidecar in zip(planned.shards, sidecars, strict=True) if not sidecar]
+    if lost:
+        raise exits.MachineError(
+            f"{len(lost)} shards were not written, {lost[0]} among them. What is done is kept: "
+            "run the same command again."
+        )
+    return [sidecar for sidecar in sidecars if sidecar]
+
+
+def _count_written(directory: pathlib.Path, planned: plan.Plan) -> int:
+    return sum(
+        len(shard.items)
+        for shard in planned.shards
+        if write.sidecar_path(directory, shard.name).exists()
+    )
+
+
+def _run_stage(
+    config: BuildConfig, name: str, transform: Any, elements: Sequence[object], num_images: int
+) -> None:
+    try:
+        stages.run(
+            name,
+            transform,
+            elements,
+            num_images,
+            num_workers=config.num_workers,
+            beam_options=config.beam_options,
+        )
+    except Exception as error:
+        # A worker's errors arrive as text, in exceptions of the runner's choice.
+        if "[Errno 28]" not in str(error) and "[Errno 122]" not in str(error):
+            raise
+        free = shutil.disk_usage(config.data_dir).free
+        raise exits.MachineError(
+            f"The disk of {config.data_dir} is full ({free / 1e6:,.0f} MB free). What is done is "
+            "kept: make room and run the same command again."
+        ) from error
+
+
+def _check_space(
+    directory: pathlib.Path, shards: Sequence[plan.ShardPlan], image_size: int
+) -> None:
+    needed = sum(plan.estimated_bytes(shard, image_size) for shard in shards)
+    free = shutil.disk_usage(directory).free
+    if needed > free:
+        raise exits.MachineError(
+            f"{directory} needs about {needed / 1e6:,.0f} MB and its disk has "
+            f"{free / 1e6:,.0f} MB free. Make room, or use another --data_dir or a smaller "
+            "--image_size."
+        )
+
+
+def _check_rejects(config: BuildConfig, num_listed: int, rejects: Sequence[Reject]) -> None:
+    if len(rejects) <= config.max_reject_fraction * num_listed:
+        return
+    path = config.parent / f"{config.version}.rejects.jsonl"
+    publish.write_rejects(path, rejects)
+    raise exits.DataError(
+        f"{len(rejects):,} of {num_listed:,} files were rejected "
+        f"({console.reasons(rejects)}), more than "
+        f"--max_reject_fraction={config.max_reject_fraction:g}. Nothing was published. Each file "
+        f"is named in {path}. Mend the source, or allow more."
+    )
+
+
+@contextlib.contextmanager
+def _locked(directory: pathlib.Path) -> Iterator[None]:
+    """Makes a directory and keeps other builds out of it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise exits.UsageError(
+                f"Another build is at work in {directory}. Wait for it, or use another --data_dir."
+            ) from None
+        yield
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Turns SIGTERM into an exception, so that workers and temporary files are put away."""
+
+    def stop(*_: object) -> None:
+        raise exits.Interrupted(
+            "Interrupted; the shards that are done are kept. Run the same command again to go on."
+        )
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,195 @@
+"""Which file goes into which record of which shard. Pure: the same files give the same plan.
+
+Exact copies are dropped, or rejected where two labels claim the same bytes. Groups are put into
+splits by a seeded hash of their name, so that adding files moves no other; records are put in the
+order of a seeded hash, which shuffles the whole dataset; shards are equal to one record.
+"""
+
+import bisect
+import collections
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from data_pipeline import image_policy
+from data_pipeline.references import Facts, Reference, Reject
+from tfrecords import exits, manifest, names
+
+Scanned = tuple[Reference, Facts]
+
+_RECORD_BYTES = 300  # of a record beside its image
+_BYTES_PER_PIXEL = 1.0  # of a JPEG of quality 95 without chroma subsampling, at the most
+
+# Where a source's own splits share an image, the copy that is kept is the one that is not trained
+# on: what was trained on must not be tested.
+_KEPT_FIRST = {"test": 0, "validation": 1, "train": 2, None: 3}
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardPlan:
+    """One shard: its file name, and its records in order."""
+
+    name: str
+    split: str
+    items: tuple[Scanned, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All shards, and what became of the files that are in none.
+
+    Attributes:
+      shards: in the order of splits and indices.
+      duplicates: by image_id of a dropped copy the image_id of the one that was kept.
+      rejects: files that two labels claim.
+      digest: the sha256 of all that determines the shards' bytes.
+    """
+
+    shards: tuple[ShardPlan, ...]
+    duplicates: Mapping[str, str]
+    rejects: tuple[Reject, ...]
+    digest: str
+
+    def count(self, split: str) -> int:
+        """Returns the number of records planned for a split."""
+        return sum(len(shard.items) for shard in self.shards if shard.split == split)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a plan depends on beside the files; `fractions` None keeps the source's splits."""
+
+    dataset: str
+    seed: int
+    fractions: tuple[float, ...] | None
+    image_size: int
+    records_per_shard: int
+
+
+def make(scanned: Iterable[Scanned], options: Options) -> Plan:
+    """Plans a dataset.
+
+    Raises:
+      DataError: a split that was asked for would be empty.
+    """
+    unique, duplicates, rejects = deduplicate(scanned)
+    by_split: dict[str, list[Scanned]] = {split: [] for split in names.SPLITS}
+    for item in sorted(unique, key=lambda item: order(item[0].image_id, options.seed)):
+        by_split[split_of(item[0], options)].append(item)
+    _check_splits(by_split, options)
+    shards = tuple(
+        shard
+        for split, items in by_split.items()
+        for shard in _shards(options.dataset, split, items, options.records_per_shard)
+    )
+    return Plan(shards, duplicates, rejects, _digest(shards, options))
+
+
+def deduplicate(
+    scanned: Iterable[Scanned],
+) -> tuple[list[Scanned], dict[str, str], tuple[Reject, ...]]:
+    """Returns the files without exact copies, the copies, and those that two labels claim."""
+    copies: dict[str, list[Scanned]] = collections.defaultdict(list)
+    for item in scanned:
+        copies[item[1].sha256].append(item)
+    unique: list[Scanned] = []
+    duplicates: dict[str, str] = {}
+    rejects: list[Reject] = []
+    for same in copies.values():
+        same.sort(key=lambda item: (_KEPT_FIRST[item[0].split], item[0].image_id))
+        kept = same[0][0]
+        if any(dict(item[0].targets) != dict(kept.targets) for item in same):
+            rejects += [_conflict(item[0], same) for item in same]
+            continue
+        unique.append(same[0])
+        duplicates |= {item[0].image_id: kept.image_id for item in same[1:]}
+    return unique, duplicates, tuple(sorted(rejects, key=lambda reject: reject.image_id))
+
+
+def _conflict(reference: Reference, same: Sequence[Scanned]) -> Reject:
+    others = [item[0].image_id for item in same if dict(item[0].targets) != dict(reference.targets)]
+    return Reject(
+        reference.image_id, "label_conflict", f"the same bytes have another label: {others[0]}"
+    )
+
+
+def split_of(reference: Reference, options: Options) -> str:
+    """Returns the split of a file's group: its source's, or one by a seeded hash."""
+    if options.fractions is None:
+        return reference.split or "train"
+    place = int.from_bytes(_hash(f"split {options.seed}", reference.group_id)[:8], "big") / 2**64
+    train, validation, _ = options.fractions
+    return names.SPLITS[bisect.bisect_right([train, train + validation], place)]
+
+
+def order(image_id: str, seed: int) -> bytes:
+    """Returns what sorts files into an order that is as good as random."""
+    return _hash(f"order {seed}", image_id)
+
+
+def _hash(purpose: str, text: str) -> bytes:
+    return hashlib.sha256(f"{purpose}\0{text}".encode(errors="surrogateescape")).digest()
+
+
+def _check_splits(by_split: Mapping[str, Sequence[Scanned]], options: Options) -> None:
+    if options.fractions is None:
+        wanted = [split for split, items in by_split.items() if items]
+    else:
+        shares = zip(names.SPLITS, options.fractions, strict=True)
+        wanted = [split for split, share in shares if share]
+    counts = {split: len(items) for split, items in by_split.items()}
+    for split in wanted:
+        if not by_split[split]:
+            raise exits.DataError(
+                f"Split {split!r} would be empty. Received: {counts} examples. "
+                "Use another --seed, larger shares in --splits, or more images."
+            )
+    if not sum(counts.values()):
+        raise exits.DataError("No image is left: each file was rejected or is a copy.")
+
+
+def _shards(
+    dataset: str, split: str, items: Sequence[Scanned], records_per_shard: int
+) -> list[ShardPlan]:
+    """Returns as few shards as may be, equal to one record."""
+    count = -(-len(items) // records_per_shard)
+    starts = [len(items) * index // count for index in range(count + 1)] if count else []
+    return [
+        ShardPlan(
+            names.shard(dataset, split, index, count),
+            split,
+            tuple(items[starts[index] : starts[index + 1]]),
+        )
+        for index in range(count)
+    ]
+
+
+def estimated_bytes(shard: ShardPlan, image_size: int) -> int:
+    """Returns about how large a shard's file will be, rather too much than too little."""
+    return sum(_RECORD_BYTES + _image_bytes(facts, image_size) for _, facts in shard.items)
+
+
+def _image_bytes(facts: Facts, image_size: int) -> int:
+    scale = min(1.0, image_size / min(facts.width, facts.height))
+    if scale == 1 and facts.format == "JPEG":
+        return facts.num_bytes
+    return int(facts.width * facts.height * scale * scale * _BYTES_PER_PIXEL)
+
+
+def _digest(shards: Sequence[ShardPlan], options: Options) -> str:
+    digest = hashlib.sha256()
+    constants = [manifest.FORMAT_VERSION, image_policy.POLICY_VERSION, options.image_size]
+    digest.update(json.dumps(constants).encode())
+    for shard in shards:
+        digest.update(f"\n{shard.name}\n".encode())
+        for reference, facts in shard.items:
+            fields = [
+                reference.image_id,
+                facts.sha256,
+                sorted(reference.targets.items()),
+                reference.group_id,
+                sorted(reference.attributes.items()),
+            ]
+            digest.update(json.dumps(fields).encode())
+    return digest.hexdigest()

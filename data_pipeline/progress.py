@@ -1,0 +1,65 @@
+"""Shows how far a build is: a bar on a terminal, a line every ten seconds elsewhere."""
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import tqdm
+
+LINE_SECONDS = 10.0
+POLL_SECONDS = 0.3
+
+
+@contextlib.contextmanager
+def shown(what: str, total: int, count: Callable[[], int]) -> Iterator[None]:
+    """Shows the progress of work that goes on in the body, on any runner.
+
+    Args:
+      what: a verb, such as "Scanning".
+      total: the number of images that the work is about.
+      count: tells how many are done; called from another thread.
+    """
+    stop = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(what, total, count, stop), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join()
+
+
+def _watch(what: str, total: int, count: Callable[[], int], stop: threading.Event) -> None:
+    terminal = sys.stderr.isatty()
+    start = last_line = time.monotonic()
+    first = count()
+    with tqdm.tqdm(
+        total=total, initial=first, desc=what, unit=" images", disable=not terminal, leave=False
+    ) as bar:
+        while not stop.wait(POLL_SECONDS):
+            finished = count()
+            bar.update(finished - bar.n)
+            now = time.monotonic()
+            if not terminal and now - last_line >= LINE_SECONDS:
+                last_line = now
+                print(line(what, finished, total, finished - first, now - start), flush=True)
+
+
+def line(what: str, finished: int, total: int, new: int, seconds: float) -> str:
+    """Returns such as `Writing 512 of 2,400 images, 102 images/s, 0:18 left`.
+
+    Args:
+      what: a verb.
+      finished: images that are done.
+      total: images in all.
+      new: images that were done in the last `seconds`.
+      seconds: since the work began.
+    """
+    text = f"{what} {finished:,} of {total:,} images"
+    if new <= 0:
+        return text
+    rate = new / seconds
+    minutes, rest = divmod(round((total - finished) / rate), 60)
+    return f"{text}, {rate:,.0f} images/s, {minutes}:{rest:02d} left"

@@ -1,0 +1,174 @@
+"""Turns a directory of finished shards into a dataset: metadata, manifest last, then one rename."""
+
+import ctypes
+import dataclasses
+import errno
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from data_pipeline import report, statistics, write
+from data_pipeline.config import BuildConfig
+from data_pipeline.plan import Plan
+from data_pipeline.references import Reject
+from data_pipeline.survey import Survey
+from tfrecords import dataset, manifest, names, tfds_files, version
+
+COMMAND = "command.txt"  # of an unfinished build, for whoever finds it
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+_REPLACED = ".replaced"
+
+
+def publish(
+    config: BuildConfig,
+    survey: Survey,
+    planned: Plan,
+    sidecars: Sequence[write.Sidecar],
+    directory: pathlib.Path,
+    image_size: int,
+) -> dataset.Dataset:
+    """Makes a dataset of the shards in `directory`, and puts it under its version's name."""
+    rejects = [*survey.rejects, *planned.rejects]
+    rejects += [reject for sidecar in sidecars for reject in sidecar.rejects]
+    rejects.sort(key=lambda reject: reject.image_id)
+    content = _manifest(config, survey, planned, sidecars, rejects, image_size)
+    numbers = _statistics(content, survey, sidecars)
+    write_json(directory / names.STATISTICS, numbers)
+    write_rejects(directory / names.REJECTS, rejects)
+    report.write(directory, content, numbers, rejects)
+    tfds_files.write(content, directory)
+    manifest.write(content, directory)
+    built = swap_in(directory, config.directory)
+    shutil.rmtree(built.directory / write.SIDECARS)
+    (built.directory / COMMAND).unlink()
+    for stale in config.parent.glob(f"{config.version}.incomplete-*"):
+        shutil.rmtree(stale)
+    (config.parent / f"{config.version}.rejects.jsonl").unlink(missing_ok=True)
+    return built
+
+
+def _manifest(
+    config: BuildConfig,
+    survey: Survey,
+    planned: Plan,
+    sidecars: Sequence[write.Sidecar],
+    rejects: Sequence[Reject],
+    image_size: int,
+) -> manifest.Manifest:
+    targets = survey.listing.targets
+    counts = statistics.split_counts(planned, sidecars, targets)
+    shards: dict[str, list[manifest.Shard]] = {split: [] for split in counts}
+    for shard, sidecar in zip(planned.shards, sidecars, strict=True):
+        shards[shard.split].append(
+            manifest.Shard(sidecar.shard, sidecar.records, sidecar.bytes, sidecar.sha256)
+        )
+    options = dataclasses.asdict(config)
+    for name in ("overwrite", "dry_run", "num_workers", "beam_options", "data_dir"):
+        del options[name]
+    return manifest.Manifest(
+        dataset=config.dataset,
+        version=config.version,
+        targets=targets,
+        attributes=(),
+        splits={
+            split: manifest.Split(tuple(shards[split]), split_counts)
+            for split, split_counts in counts.items()
+        },
+        image_size=image_size,
+        plan_digest=planned.digest,
+        command=config.command(),
+        options=options,
+        listed=survey.num_listed,
+        duplicates=len(planned.duplicates),
+        rejects=statistics.by_reason(rejects),
+        code_version=version.VERSION,
+    )
+
+
+def _statistics(
+    content: manifest.Manifest, survey: Survey, sidecars: Sequence[write.Sidecar]
+) -> dict[str, Any]:
+    return {
+        "listed": content.listed,
+        "written": content.num_examples,
+        "duplicates": content.duplicates,
+        "rejects": content.rejects,
+        "splits": {split: value.counts for split, value in content.splits.items()},
+        "source": statistics.of_source([facts for _, facts in survey.scanned]),
+        "stored": {
+            "shards": len(sidecars),
+            "bytes": sum(sidecar.bytes for sidecar in sidecars),
+            "originals": sum(sidecar.originals for sidecar in sidecars),
+            "repaired": sum(sidecar.repaired for sidecar in sidecars),
+        },
+    }
+
+
+def write_rejects(path: pathlib.Path, rejects: Iterable[Reject]) -> None:
+    """Writes one JSON line for each file: its image_id, reason and detail."""
+    lines = (json.dumps(dataclasses.asdict(reject)) + "\n" for reject in rejects)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
+    """Writes a JSON file."""
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def swap_in(incomplete: pathlib.Path, directory: pathlib.Path) -> dataset.Dataset:
+    """Gives a finished directory its name; an older dataset there is deleted afterwards.
+
+    A kill leaves the old dataset or the new one under the name, or, where the system cannot
+    exchange two directories, both beside it until `recover` is called.
+    """
+    dataset.load(incomplete)
+    _sync(incomplete)
+    if not directory.exists():
+        incomplete.rename(directory)
+    elif _exchange(incomplete, directory):
+        shutil.rmtree(incomplete)
+    else:
+        replaced = directory.with_name(directory.name + _REPLACED)
+        directory.rename(replaced)
+        incomplete.rename(directory)
+        shutil.rmtree(replaced)
+    _sync(directory.parent)
+    return dataset.load(directory)
+
+
+def recover(directory: pathlib.Path) -> None:
+    """Mends what a kill between the two renames of `swap_in` has left."""
+    replaced = directory.with_name(directory.name + _REPLACED)
+    if not replaced.exists():
+        return
+    if directory.exists():
+        shutil.rmtree(replaced)
+    else:
+        replaced.rename(directory)
+
+
+def _exchange(first: pathlib.Path, second: pathlib.Path) -> bool:
+    """Exchanges two directories at one stroke; False where the system cannot."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        return False
+    paths = os.fsencode(first), os.fsencode(second)
+    if renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code), str(second))
+
+
+def _sync(directory: pathlib.Path) -> None:
+    """Makes the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The embedded dataset `sample`: its pictures, painted by code."""

@@ -1,0 +1,119 @@
+"""A look at each file: its size, its hash, its header. What was found is kept for the next build.
+
+The results of a scan are files of JSON lines, one for each batch of references. They are kept under
+the fingerprint of the file's location, so that a file that has changed is looked at again.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Iterable
+from typing import Any
+
+from data_pipeline import image_policy
+from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
+
+BATCH_REFERENCES = 128  # the unit of work; some tenths of a second
+_SUFFIX = ".jsonl"
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """References to be looked at by one worker at one go, and where it leaves what it finds."""
+
+    references: tuple[Reference, ...]
+    directory: str
+
+
+def scan(batch: Batch) -> int:
+    """Looks at the references of a batch; returns how many, once their facts are on disk."""
+    directory = pathlib.Path(batch.directory)
+    lines = [_line(reference) for reference in batch.references]
+    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+    # The number of references is in the name, so that progress is counted without opening files.
+    name = f"{digest[:32]}-{len(lines)}{_SUFFIX}"
+    temporary = directory / f".{name}.{os.getpid()}"
+    temporary.write_text("".join(lines), encoding="utf-8")
+    temporary.replace(directory / name)
+    return len(lines)
+
+
+def look(reference: Reference) -> Facts | Reject:
+    """Returns the facts of a file, or why it cannot be used."""
+    try:
+        data = reference.location.read()
+    except OSError as error:
+        return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
+    header = image_policy.inspect(data)
+    if isinstance(header, image_policy.Rejection):
+        return Reject(reference.image_id, header.reason, header.detail)
+    return Facts(
+        sha256=hashlib.sha256(data).hexdigest(),
+        num_bytes=len(data),
+        format=header.format,
+        mode=header.mode,
+        width=header.width,
+        height=header.height,
+    )
+
+
+def _line(reference: Reference) -> str:
+    found = look(reference)
+    fields = dataclasses.asdict(found)
+    fields.pop("image_id", None)  # the same file may be listed under another root
+    return json.dumps({"fingerprint": reference.location.fingerprint, **fields}) + "\n"
+
+
+class Known:
+    """What earlier scans have found, kept in a directory. What they could not read is forgotten."""
+
+    def __init__(self, directory: pathlib.Path):
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lines: dict[str, dict[str, Any]] = {}
+        self.reload()
+        self._lines = {
+            fingerprint: fields
+            for fingerprint, fields in self._lines.items()
+            if fields.get("reason") != UNREADABLE
+        }
+
+    def reload(self) -> None:
+        """Reads all files again. A line that cannot be read was never found."""
+        for path in sorted(self.directory.glob(f"*{_SUFFIX}")):
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                try:
+                    fields = json.loads(line)
+                    fingerprint = fields.pop("fingerprint")
+                except (ValueError, KeyError, AttributeError):
+                    continue
+                if fields.get("reason") == UNREADABLE and fingerprint in self._lines:
+                    continue
+                self._lines[fingerprint] = fields
+
+    def find(self, reference: Reference) -> Facts | Reject | None:
+        """Returns what is known of a file, or None."""
+        fields = self._lines.get(reference.location.fingerprint)
+        try:
+            if fields is None:
+                return None
+            if "reason" in fields:
+                return Reject(reference.image_id, **fields)
+            return Facts(**fields)
+        except TypeError:
+            return None
+
+    def missing(self, references: Iterable[Reference]) -> list[Batch]:
+        """Returns the references of which nothing is known, in batches."""
+        unknown = [reference for reference in references if self.find(reference) is None]
+        return [
+            Batch(tuple(unknown[start : start + BATCH_REFERENCES]), str(self.directory))
+            for start in range(0, len(unknown), BATCH_REFERENCES)
+        ]
+
+
+def count(directory: pathlib.Path) -> int:
+    """Returns how many references the scans of a directory have looked at, for the progress."""
+    return sum(int(path.stem.rsplit("-", 1)[-1]) for path in directory.glob(f"*{_SUFFIX}"))

@@ -1,0 +1,200 @@
+"""Writes one shard, the unit of work: read ahead, store, check, rename; its sidecar last.
+
+A shard whose sidecar is there is done, and is not done again: that is resuming.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+from data_pipeline import image_policy
+from data_pipeline.plan import Scanned, ShardPlan
+from data_pipeline.references import CHANGED, UNREADABLE, Reference, Reject
+from tfrecords import exits, framing, schema
+
+SIDECARS = ".sidecars"  # hidden, and gone once the dataset is published
+READ_THREADS = 4
+READ_AHEAD = 16  # files that are in memory before their turn
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A shard to be written into a directory."""
+
+    directory: str
+    shard: ShardPlan
+    image_size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Sidecar:
+    """What became of a shard, in a file of its own.
+
+    Attributes:
+      shard: its file name.
+      planned: the number of records that the plan has for it.
+      records, bytes, sha256: of the file; all 0 or empty where no record was left.
+      counts: by target the number of examples of each class index.
+      rejects: files whose image turned out to be damaged.
+      originals: images that were passed through byte for byte.
+      repaired: images whose missing end marker was added.
+    """
+
+    shard: str
+    planned: int
+    records: int
+    bytes: int
+    sha256: str
+    counts: Mapping[str, Mapping[str, int]]
+    rejects: tuple[Reject, ...]
+    originals: int
+    repaired: int
+
+    @classmethod
+    def read(cls, path: pathlib.Path) -> Self | None:
+        """Returns a sidecar, or None where there is none that can be read."""
+        try:
+            fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            fields["rejects"] = tuple(Reject(**reject) for reject in fields["rejects"])
+            return cls(**fields)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def sidecar_path(directory: pathlib.Path, shard: str) -> pathlib.Path:
+    """Returns where the sidecar of a shard lies."""
+    return directory / SIDECARS / f"{shard}.json"
+
+
+def is_left(directory: pathlib.Path, shard: ShardPlan) -> bool:
+    """Tells whether a shard is to be written, or written again with what could not be read."""
+    sidecar = done(directory, shard)
+    return sidecar is None or any(reject.may_pass for reject in sidecar.rejects)
+
+
+def done(directory: pathlib.Path, shard: ShardPlan) -> Sidecar | None:
+    """Returns the sidecar of a shard that is whole, else None."""
+    sidecar = Sidecar.read(sidecar_path(directory, shard.name))
+    if sidecar is None or sidecar.planned != len(shard.items):
+        return None
+    if not sidecar.records:
+        return sidecar
+    try:
+        size = (directory / shard.name).stat().st_size
+    except FileNotFoundError:
+        return None
+    return sidecar if size == sidecar.bytes else None
+
+
+def write(task: Task) -> str:
+    """Writes a shard and its sidecar; returns the shard's name."""
+    directory, name = pathlib.Path(task.directory), task.shard.name
+    temporary = directory / f".{name}.{os.getpid()}"
+    try:
+        sidecar = _write_records(task, temporary)
+        if sidecar.records:
+            _check(temporary, sidecar)
+            temporary.replace(directory / name)
+        _write_sidecar(directory, sidecar)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return name
+
+
+def _write_records(task: Task, path: pathlib.Path) -> Sidecar:
+    rejects: list[Reject] = []
+    counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    originals = repaired = 0
+    with framing.RecordWriter(path) as writer:
+        for (reference, facts), data in _read_ahead(task.shard.items):
+            stored = _store(reference, facts.sha256, data, task.image_size)
+            if isinstance(stored, Reject):
+                rejects.append(stored)
+                continue
+            writer.write(_record(reference, stored).serialize())
+            originals += stored.is_original
+            repaired += stored.is_repaired
+            for target, index in reference.targets.items():
+                counts[target][str(index)] += 1
+    return Sidecar(
+        shard=task.shard.name,
+        planned=len(task.shard.items),
+        records=writer.records,
+        bytes=writer.num_bytes,
+        sha256=writer.sha256,
+        counts={target: dict(classes) for target, classes in counts.items()},
+        rejects=tuple(rejects),
+        originals=originals,
+        repaired=repaired,
+    )
+
+
+def _read_ahead(items: Sequence[Scanned]) -> Iterator[tuple[Scanned, bytes | OSError]]:
+    """Yields the items in order with their bytes, which threads read before their turn."""
+    with concurrent.futures.ThreadPoolExecutor(READ_THREADS) as threads:
+        waiting: collections.deque[tuple[Scanned, concurrent.futures.Future]] = collections.deque()
+        for item in items:
+            waiting.append((item, threads.submit(_read, item[0])))
+            if len(waiting) > READ_AHEAD:
+                done_item, future = waiting.popleft()
+                yield done_item, future.result()
+        while waiting:
+            done_item, future = waiting.popleft()
+            yield done_item, future.result()
+
+
+def _read(reference: Reference) -> bytes | OSError:
+    try:
+        return reference.location.read()
+    except OSError as error:
+        return error
+
+
+def _store(
+    reference: Reference, sha256: str, data: bytes | OSError, image_size: int
+) -> image_policy.Stored | Reject:
+    if isinstance(data, OSError):
+        return Reject(reference.image_id, UNREADABLE, data.strerror or str(data))
+    if hashlib.sha256(data).hexdigest() != sha256:
+        return Reject(
+            reference.image_id, "changed", "its bytes changed while the dataset was built"
+        )
+    stored = image_policy.store(data, image_size)
+    if isinstance(stored, image_policy.Rejection):
+        return Reject(reference.image_id, stored.reason, stored.detail)
+    return stored
+
+
+def _record(reference: Reference, stored: image_policy.Stored) -> schema.Record:
+    return schema.Record(
+        image=stored.jpeg,
+        targets=reference.targets,
+        image_id=reference.image_id,
+        group_id=reference.group_id,
+        height=stored.height,
+        width=stored.width,
+        attributes=reference.attributes,
+    )
+
+
+def _check(path: pathlib.Path, sidecar: Sidecar) -> None:
+    """Reads the file back from the disk before it gets its name."""
+    found = sum(1 for _ in framing.read_records(path))
+    if found != sidecar.records:
+        raise exits.DataError(f"{path} holds {found} records and should hold {sidecar.records}.")
+
+
+def _write_sidecar(directory: pathlib.Path, sidecar: Sidecar) -> None:
+    path = sidecar_path(directory, sidecar.shard)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(dataclasses.asdict(sidecar), file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Checks everything: format, lint, types, tests. Arguments go to pytest.
+#
+#   bash launch/check.sh
+#   bash launch/check.sh tests/trainer -k checkpoint
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source launch/environment.sh
+make_environment requirements-test.lock
+
+"$VENV/ruff" format --check .
+"$VENV/ruff" check .
+"$VENV/mypy"
+# Two processes share the tests; each starts TensorFlow once.
+"$VENV/python" -m pytest --numprocesses=2 --dist=loadfile "$@"

@@ -1,0 +1,53 @@
+import pytest
+
+from data_pipeline.config import BuildConfig
+from tfrecords import exits
+
+
+def test_defaults_build_the_sample():
+    config = BuildConfig()
+    assert config.layout_name == "sample"
+    assert str(config.directory) == "data/sample/1.0.0"
+    assert config.fractions() == (0.8, 0.1, 0.1)
+    assert config.command() == "python -m data_pipeline.build"
+
+
+def test_the_command_names_what_decides_the_bytes_and_nothing_else():
+    config = BuildConfig(
+        dataset="faces",
+        layout="image_folder",
+        source="my pictures",
+        seed=3,
+        overwrite=True,
+        num_workers=2,
+        beam_options=("--streaming",),
+    )
+    assert config.command() == (
+        "python -m data_pipeline.build --dataset=faces --layout=image_folder "
+        "'--source=my pictures' --seed=3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"dataset": "My-Faces"}, "--dataset must be lower-case.*'My-Faces'"),
+        ({"version": "1"}, "--version must look like 1.0.0. Received: '1'"),
+        ({"layout": "zoo"}, "--layout must be one of image_folder, sample. Received: 'zoo'"),
+        ({"dataset": "faces"}, "Received: 'faces'. It says how .* --layout=image_folder"),
+        ({"image_size": 4}, "--image_size must lie between 8 and 8192. Received: 4"),
+        ({"limit": 0}, "--limit must lie between 1 and inf. Received: 0"),
+        ({"max_reject_fraction": 1.5}, "--max_reject_fraction must lie between 0 and 1"),
+        ({"splits": "0.8,0.2"}, "--splits must be the shares .* Received: '0.8,0.2'"),
+        ({"splits": "0.8,0.1,0.2"}, "--splits must be the shares"),
+        ({"splits": "train"}, "--splits must be the shares"),
+        ({"splits": "1.1,-0.1,0"}, "--splits must be the shares"),
+    ],
+)
+def test_wrong_usage_gets_the_value_and_the_remedy(changes, words):
+    with pytest.raises(exits.UsageError, match=words):
+        BuildConfig(**changes)
+
+
+def test_the_source_can_decide_the_splits():
+    assert BuildConfig(splits="source").fractions() is None

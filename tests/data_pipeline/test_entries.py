@@ -1,0 +1,97 @@
+import os
+import zipfile
+
+import pytest
+
+from data_pipeline import entries
+from tfrecords import exits
+
+
+def _paths(source):
+    return [(entry.path, entry.reason) for entry in entries.find(source)]
+
+
+def test_a_directory_is_listed_in_order_without_hidden_files(tmp_path):
+    for name in ("b/2.jpg", "b/1.jpg", "a/x/y.png", ".git/x", "a/.DS_Store", "__MACOSX/a.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"bytes")
+    found = entries.find(tmp_path)
+    assert [entry.path for entry in found] == ["a/x/y.png", "b/1.jpg", "b/2.jpg"]
+    assert found[0].location.read() == b"bytes"
+
+
+def test_things_that_are_no_files_are_named_and_never_opened(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "real.jpg").write_bytes(b"x")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    (tmp_path / "a" / "nowhere.jpg").symlink_to(tmp_path / "absent")
+    os.mkfifo(tmp_path / "a" / "pipe.jpg")
+    assert _paths(tmp_path) == [
+        ("a/loop", "not_a_file"),
+        ("a/nowhere.jpg", "unreadable"),
+        ("a/pipe.jpg", "not_a_file"),
+        ("a/real.jpg", ""),
+    ]
+
+
+def test_a_name_that_is_not_utf8_is_listed(tmp_path):
+    (tmp_path / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"x")
+    assert _paths(tmp_path) == [("caf\udce9.jpg", "")]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_members_of_an_archive_are_read_by_their_offset(tmp_path, method):
+    path = tmp_path / "images.zip"
+    contents = {f"a/{index}.jpg": bytes([index]) * 1000 for index in range(3)}
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.mkdir("a")
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    assert {entry.path: entry.location.read() for entry in entries.find(path)} == contents
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd.jpg", "../out.jpg", "a/../../out.jpg", "C:/out.jpg"])
+def test_a_member_whose_name_leads_out_is_rejected(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.writestr(name, b"x")
+    assert _paths(tmp_path / "images.zip") == [(name, "unsafe_name")]
+
+
+def test_a_symbolic_link_in_an_archive_is_rejected(tmp_path):
+    member = zipfile.ZipInfo("a/link.jpg")
+    member.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.writestr(member, "/etc/passwd")
+    assert _paths(tmp_path / "images.zip") == [("a/link.jpg", "not_a_file")]
+
+
+def test_a_member_too_large_is_rejected_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr("data_pipeline.image_policy.MAX_BYTES", 999)
+    with zipfile.ZipFile(tmp_path / "images.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/zeros.jpg", bytes(1000))
+    (entry,) = entries.find(tmp_path / "images.zip")
+    assert (entry.reason, entry.detail) == ("too_many_bytes", "1,000 bytes, at most 999")
+
+
+def test_a_damaged_member_is_an_error_when_it_is_read(tmp_path):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/x.jpg", b"content")
+    (entry,) = entries.find(path)
+    path.write_bytes(path.read_bytes().replace(b"content", b"CONTENT"))
+    with pytest.raises(OSError, match="is damaged"):
+        entry.location.read()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: None, "there is no such directory or archive"),
+        (lambda path: path.mkdir(), "holds no files"),
+        (lambda path: path.write_bytes(b"no zip"), "cannot be read: File is not a zip file"),
+    ],
+)
+def test_a_source_that_is_of_no_use_is_named(tmp_path, make, words):
+    make(tmp_path / "source")
+    with pytest.raises(exits.DataError, match=f"--source=.*source.* {words}"):
+        entries.find(tmp_path / "source")

@@ -1,0 +1,100 @@
+import zipfile
+
+import pytest
+
+from data_pipeline import layouts
+from tfrecords import exits
+
+
+def _write(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+    return root
+
+
+def _listed(listing):
+    return [
+        (reference.image_id, reference.targets["label"], reference.split)
+        for reference in listing.references
+    ]
+
+
+def test_classes_are_numbered_in_alphabetical_order(tmp_path):
+    listing = layouts.image_folder(_write(tmp_path, "dog/1.jpg", "Cat/2.jpg", "cat/x/3.jpg"), 0)
+    assert listing.targets["label"].class_names == ("cat", "dog")
+    assert listing.targets["label"].positive is None
+    assert _listed(listing) == [
+        ("Cat/2.jpg", 0, None),
+        ("cat/x/3.jpg", 0, None),
+        ("dog/1.jpg", 1, None),
+    ]
+
+
+def test_real_is_0_and_fake_is_1_whatever_the_alphabet_says(tmp_path):
+    listing = layouts.image_folder(_write(tmp_path, "FAKE/1.jpg", "Real/2.jpg"), 0)
+    assert listing.targets["label"].class_names == ("real", "fake")
+    assert listing.targets["label"].positive == "fake"
+    assert _listed(listing) == [("FAKE/1.jpg", 1, None), ("Real/2.jpg", 0, None)]
+
+
+def test_split_folders_are_no_classes(tmp_path):
+    names = ("Train/Fake/1.jpg", "Train/Real/2.jpg", "Validation/Real/3.jpg", "Test/Fake/4.jpg")
+    listing = layouts.image_folder(_write(tmp_path, *names), 0)
+    assert _listed(listing) == [
+        ("Test/Fake/4.jpg", 1, "test"),
+        ("Train/Fake/1.jpg", 1, "train"),
+        ("Train/Real/2.jpg", 0, "train"),
+        ("Validation/Real/3.jpg", 0, "validation"),
+    ]
+    assert listing.splits == {"train", "validation", "test"}
+
+
+def test_folders_around_all_are_stepped_into_and_stray_files_are_named(tmp_path):
+    names = ("a/b/valid/real/1.jpg", "a/b/valid/fake/2.jpg", "a/readme.txt", "train.csv")
+    listing = layouts.image_folder(_write(tmp_path, *names), 0)
+    assert _listed(listing) == [
+        ("a/b/valid/fake/2.jpg", 1, "validation"),
+        ("a/b/valid/real/1.jpg", 0, "validation"),
+    ]
+    assert [(reject.image_id, reject.reason) for reject in listing.rejects] == [
+        ("a/readme.txt", "no_class"),
+        ("train.csv", "no_class"),
+    ]
+
+
+def test_an_archive_is_listed_as_its_directory(tmp_path):
+    source = _write(tmp_path / "source", "x/real/1.jpg", "x/fake/2.jpg", "x/fake/sub/3.jpg")
+    with zipfile.ZipFile(tmp_path / "source.zip", "w") as archive:
+        for path in source.rglob("*.jpg"):
+            archive.write(path, path.relative_to(source))
+    from_directory = layouts.image_folder(source, 0)
+    from_archive = layouts.image_folder(tmp_path / "source.zip", 0)
+    assert _listed(from_archive) == _listed(from_directory)
+
+
+@pytest.mark.parametrize("names", [("cat/1.jpg", "cat/2.jpg"), ("1.jpg",), ("train/cat/1.jpg",)])
+def test_fewer_than_two_classes_are_refused(tmp_path, names):
+    with pytest.raises(exits.DataError, match="two or more class folders. Received: (cat|none)"):
+        layouts.image_folder(_write(tmp_path, *names), 0)
+
+
+def test_a_folder_layout_needs_a_source():
+    with pytest.raises(exits.UsageError, match="needs --source"):
+        layouts.image_folder(None, 0)
+
+
+def test_the_sample_needs_none(tmp_path):
+    with pytest.raises(exits.UsageError, match="paints its own images"):
+        layouts.sample(tmp_path, 0)
+
+
+def test_the_sample_has_two_targets_and_every_picture_is_of_its_own_group():
+    listing = layouts.sample(None, 0)
+    assert len(listing.references) == 2400
+    assert listing.targets["label"].class_names == ("real", "fake")
+    assert listing.targets["content"].class_names == ("animals", "human_faces", "vehicles")
+    first = listing.references[0]
+    assert first.image_id == "fake/animals/00003.jpg"
+    assert first.targets == {"label": 1, "content": 0}
+    assert len({reference.group_id for reference in listing.references}) == 2400
