@@ -53,7 +53,7 @@ flags.DEFINE_bool("dry_run", Default.dry_run, "Say what would be built; write no
 
 def main(argv: list[str]) -> None:
     """Builds with the flags given; what is left in `argv` goes to Beam."""
-    logging.set_verbosity(logging.ERROR)  # Beam's; what this program has to say it prints
+    logging.set_verbosity(logging.FATAL)  # of Beam, whose errors arrive as exceptions too
     names = [field.name for field in dataclasses.fields(BuildConfig)]
     names.remove("beam_options")
     values = {name: FLAGS[name].value for name in names}

@@ -56,7 +56,7 @@ def find(source: pathlib.Path) -> list[Entry]:
 
 
 def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
+    return name == "__MACOSX" or (name.startswith(".") and name not in (".", ".."))
 
 
 def _in_directory(root: pathlib.Path) -> Iterator[Entry]:

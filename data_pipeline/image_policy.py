@@ -16,9 +16,17 @@ import re
 import struct
 import threading
 import warnings
+from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, JpegImagePlugin
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
 
 POLICY_VERSION = 1  # part of the plan's digest; changes when the output for any input changes
 MAX_BYTES = 64 << 20  # 64 MiB of a file
@@ -29,7 +37,6 @@ MAX_SCANS = 100  # a few bytes make a scan that costs a pass over all pixels; en
 JPEG_QUALITY = 95
 # Generators leave traces in the fine structure of colour; halved chroma would erase them.
 JPEG_CHROMA_SUBSAMPLING = 0  # 4:4:4 in Pillow's numbering
-FORMATS = ("PNG", "WEBP", "BMP", "GIF")  # and JPEG, which is opened apart
 
 
 class Reason(enum.StrEnum):
@@ -143,17 +150,22 @@ _SILENCE = _Silence()
 
 # Opening and refusing.
 
-_JPEG_START = b"\xff\xd8\xff"
-_SUPPORTED = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP|BM", re.DOTALL)
-_HTML = re.compile(
-    rb"\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body|script)\b", re.I | re.DOTALL
-)
+_PLUGINS: dict[bytes, Callable[[io.BytesIO], Image.Image]] = {
+    rb"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
+    rb"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
+    rb"RIFF....WEBP": WebPImagePlugin.WebPImageFile,
+    rb"GIF8[79]a": GifImagePlugin.GifImageFile,
+    rb"BM": BmpImagePlugin.BmpImageFile,
+}
+# Atomic groups, because a page of comments would otherwise be tried in exponentially many ways.
+_BLANK = rb"\s*(?>(?><!--.*?-->)\s*)*"
+_HTML = re.compile(_BLANK + rb"<(!doctype html|html|head|body|script)\b", re.IGNORECASE | re.DOTALL)
 _UNSUPPORTED = {
     "TIFF": rb"II[*+]\0|MM\0[*+]",
     "JPEG 2000": rb"\0\0\0\x0cjP  \r\n|\xff\x4f\xff\x51",
     "JPEG XL": rb"\xff\x0a|\0\0\0\x0cJXL \r\n",
     "HEIF or AVIF": rb"....ftyp(avi|hei|hev|mif|msf)",
-    "SVG": rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!doctype svg|<svg)",
+    "SVG": rb"\s*(<\?xml[^>]*>)?" + _BLANK + rb"<(!doctype )?svg\b",
     "PSD": rb"8BPS",
     "ICO": rb"\0\0[\1\2]\0",
     "PDF": rb"%PDF-",
@@ -183,25 +195,24 @@ def _check_bytes(data: bytes) -> None:
     if len(data) > MAX_BYTES:
         detail = f"{len(data):,} bytes, at most {MAX_BYTES:,}"
         raise _RefusedError(Reason.TOO_MANY_BYTES, detail)
-    start = data[:_BYTES_TO_SNIFF]
-    if _SUPPORTED.match(start):
-        return
-    if _HTML.match(start):
-        raise _RefusedError(Reason.HTML, f"begins with {start.strip()[:20]!r}")
-    for name, pattern in _UNSUPPORTED.items():
-        if re.match(pattern, start, re.I | re.DOTALL):
-            raise _RefusedError(Reason.UNSUPPORTED_FORMAT, name)
-    raise _RefusedError(Reason.NOT_AN_IMAGE, f"begins with {start[:20]!r}")
 
 
 def _image_file(data: bytes) -> Image.Image:
-    if data.startswith(_JPEG_START):
-        # Image.open would look for further pictures (MPO) and fail where their index is broken.
-        return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
-    try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError as error:
-        raise _RefusedError(Reason.TOO_MANY_PIXELS, _one_line(error)) from error
+    # Image.open would hide what is wrong with a file, look for further pictures in a JPEG (MPO) and
+    # fail where their index is broken.
+    for start, plugin in _PLUGINS.items():
+        if re.match(start, data, re.DOTALL):
+            return plugin(io.BytesIO(data))
+    raise _RefusedError(*_foreign(data[:_BYTES_TO_SNIFF]))
+
+
+def _foreign(start: bytes) -> tuple[Reason, str]:
+    if _HTML.match(start):
+        return Reason.HTML, f"begins with {start.strip()[:20]!r}"
+    for name, pattern in _UNSUPPORTED.items():
+        if re.match(pattern, start, re.IGNORECASE | re.DOTALL):
+            return Reason.UNSUPPORTED_FORMAT, name
+    return Reason.NOT_AN_IMAGE, f"begins with {start[:20]!r}"
 
 
 def _orientation(image: Image.Image) -> int:
@@ -213,15 +224,25 @@ def _orientation(image: Image.Image) -> int:
     return orientation if orientation in _TRANSPOSITIONS else 1
 
 
-_SIGNS_OF_A_CUT = ("truncated", "index out of range", "requires a buffer", "unexpected end")
+# What messages say; the exceptions do not tell these cases apart.
+_SIGNS_OF_A_CUT = ("truncated", "not enough image data")
+_SIGNS_OF_A_CUT_HEADER = ("out of range", "requires a buffer", "not enough values")  # of Python
+_SIGNS_OF_AN_ODD_KIND = ("unsupported", "cannot handle")
 
 
 def _rejection(error: Exception) -> Rejection:
     detail = _one_line(error)
     if isinstance(error, _RefusedError):
         return Rejection(error.reason, detail)
-    is_cut = isinstance(error, EOFError) or any(s in detail.lower() for s in _SIGNS_OF_A_CUT)
-    return Rejection(Reason.TRUNCATED if is_cut else Reason.CORRUPT, detail)
+    if isinstance(error, Image.DecompressionBombError):  # the frame of a GIF outgrows its header
+        return Rejection(Reason.TOO_MANY_PIXELS, detail)
+    if any(sign in detail for sign in _SIGNS_OF_A_CUT_HEADER):
+        return Rejection(Reason.TRUNCATED, "ends before its header does")
+    if isinstance(error, EOFError) or any(sign in detail.lower() for sign in _SIGNS_OF_A_CUT):
+        return Rejection(Reason.TRUNCATED, detail)
+    if any(sign in detail.lower() for sign in _SIGNS_OF_AN_ODD_KIND):
+        return Rejection(Reason.UNSUPPORTED_FORMAT, detail)
+    return Rejection(Reason.CORRUPT, detail)
 
 
 def _one_line(error: Exception) -> str:
@@ -311,7 +332,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, 0xCC}
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, _EOI)})
 _MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
 _MARKER_IN_SCAN = re.compile(rb"\xff([^\x00])", re.DOTALL)
-_MARKER_AFTER_SCAN = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]", re.DOTALL)
+_MARKER_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
 _ALL_COEFFICIENTS = (1 << 64) - 1
 
 

@@ -167,6 +167,7 @@ def _write(
     config: BuildConfig, survey: Survey, planned: plan.Plan, directory: pathlib.Path
 ) -> list[write.Sidecar]:
     (directory / write.SIDECARS).mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(directory)
     (directory / publish.COMMAND).write_text(config.command() + "\n", encoding="utf-8")
     image_size = _image_size(config, survey.listing)
     left = [shard for shard in planned.shards if write.is_left(directory, shard)]
@@ -185,6 +186,13 @@ def _write(
             "run the same command again."
         )
     return [sidecar for sidecar in sidecars if sidecar]
+
+
+def _remove_leftovers(directory: pathlib.Path) -> None:
+    """Removes what a killed process was about to write."""
+    for path in (*directory.glob(".*"), *(directory / write.SIDECARS).glob(".*")):
+        if path.is_file():
+            path.unlink()
 
 
 def _count_written(directory: pathlib.Path, planned: plan.Plan) -> int:
@@ -208,7 +216,9 @@ def _run_stage(
             beam_options=config.beam_options,
         )
     except Exception as error:
-        # A worker's errors arrive as text, in exceptions of the runner's choice.
+        # What happens in a worker arrives as text, in exceptions of the runner's choice.
+        if str(error).startswith(KeyboardInterrupt.__name__):
+            raise KeyboardInterrupt from None
         if "[Errno 28]" not in str(error) and "[Errno 122]" not in str(error):
             raise
         free = shutil.disk_usage(config.data_dir).free
@@ -260,15 +270,17 @@ def _locked(directory: pathlib.Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Turns SIGTERM into an exception, so that workers and temporary files are put away."""
+    """Makes SIGTERM end a build as Ctrl-C does, with what is done kept."""
 
     def stop(*_: object) -> None:
-        raise exits.Interrupted(
-            "Interrupted; the shards that are done are kept. Run the same command again to go on."
-        )
+        raise KeyboardInterrupt
 
     previous = signal.signal(signal.SIGTERM, stop)
     try:
         yield
+    except KeyboardInterrupt:
+        raise exits.Interrupted(
+            "Interrupted; the shards that are done are kept. Run the same command again to go on."
+        ) from None
     finally:
         signal.signal(signal.SIGTERM, previous)

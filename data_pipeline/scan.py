@@ -87,7 +87,7 @@ class Known:
                 try:
                     fields = json.loads(line)
                     fingerprint = fields.pop("fingerprint")
-                except (ValueError, KeyError, AttributeError):
+                except (AttributeError, KeyError, TypeError, ValueError):
                     continue
                 if fields.get("reason") == UNREADABLE and fingerprint in self._lines:
                     continue

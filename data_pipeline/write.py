@@ -162,9 +162,7 @@ def _store(
     if isinstance(data, OSError):
         return Reject(reference.image_id, UNREADABLE, data.strerror or str(data))
     if hashlib.sha256(data).hexdigest() != sha256:
-        return Reject(
-            reference.image_id, "changed", "its bytes changed while the dataset was built"
-        )
+        return Reject(reference.image_id, CHANGED, "its bytes changed while the dataset was built")
     stored = image_policy.store(data, image_size)
     if isinstance(stored, image_policy.Rejection):
         return Reject(reference.image_id, stored.reason, stored.detail)

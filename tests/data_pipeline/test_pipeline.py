@@ -1,0 +1,348 @@
+"""The whole build, through the function that the command calls."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import zipfile
+
+import pytest
+import tensorflow as tf
+
+from data_pipeline import pipeline, stages
+from data_pipeline.config import BuildConfig
+from tests.data_pipeline import painted
+from tfrecords import dataset, example, exits, framing
+
+
+@pytest.fixture
+def make_config(tmp_path):
+    """Returns configurations of builds of a painted source of twelve images."""
+    painted.folder(tmp_path / "source")
+    defaults = BuildConfig(
+        dataset="tiny",
+        layout="image_folder",
+        source=str(tmp_path / "source"),
+        data_dir=str(tmp_path / "data"),
+        splits="0.5,0.25,0.25",
+        records_per_shard=4,
+    )
+    return lambda **changes: dataclasses.replace(defaults, **changes)
+
+
+def _records(built):
+    return {
+        path.name: [
+            (record["image_id"][0].decode(), record["label"][0])
+            for record in map(example.decode, framing.read_records(path))
+        ]
+        for split in built.manifest.splits
+        for path in built.shard_paths(split)
+    }
+
+
+def _hashes(directory):
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in directory.glob("*.tfrecord-*")
+    }
+
+
+def test_the_shards_of_twelve_images_hold_literally_this(make_config):
+    built = pipeline.build_dataset(make_config())
+    assert _records(built) == {
+        "tiny-train.tfrecord-00000-of-00002": [
+            ("fake/011.jpg", 1),
+            ("fake/005.jpg", 1),
+            ("fake/001.jpg", 1),
+        ],
+        "tiny-train.tfrecord-00001-of-00002": [
+            ("fake/007.jpg", 1),
+            ("fake/009.jpg", 1),
+            ("real/004.jpg", 0),
+        ],
+        "tiny-validation.tfrecord-00000-of-00001": [("real/006.jpg", 0)],
+        "tiny-test.tfrecord-00000-of-00002": [("fake/003.jpg", 1), ("real/008.jpg", 0)],
+        "tiny-test.tfrecord-00001-of-00002": [
+            ("real/000.jpg", 0),
+            ("real/010.jpg", 0),
+            ("real/002.jpg", 0),
+        ],
+    }
+
+
+def test_a_build_leaves_what_the_manifest_says_and_nothing_else(make_config, tmp_path, capsys):
+    built = pipeline.build_dataset(make_config())
+    assert sorted(
+        path.name for path in built.directory.iterdir() if "tfrecord" not in path.name
+    ) == [
+        "dataset_info.json",
+        "features.json",
+        "label.labels.txt",
+        "manifest.json",
+        "rejects.jsonl",
+        "report.html",
+        "statistics.json",
+    ]
+    content = built.manifest
+    assert (content.listed, content.num_examples, content.duplicates) == (12, 12, 0)
+    assert content.targets["label"].positive == "fake"
+    assert content.command.startswith("python -m data_pipeline.build --dataset=tiny --layout=")
+    printed = capsys.readouterr().out
+    assert "tiny: 12 files found." in printed
+    assert "12 images written." in printed
+    assert "Rejected: none." in printed
+    assert "Next:   python -m trainer.main --strategy=mirrored --data_dir=" in printed
+
+
+def test_a_second_build_finds_it_complete(make_config, capsys):
+    first = pipeline.build_dataset(make_config())
+    capsys.readouterr()
+    assert pipeline.build_dataset(make_config()) == first
+    assert "complete already" in capsys.readouterr().out
+
+
+def test_every_number_of_workers_gives_the_same_bytes(make_config, tmp_path):
+    one = pipeline.build_dataset(make_config(num_workers=1))
+    two = pipeline.build_dataset(make_config(num_workers=2, data_dir=str(tmp_path / "two")))
+    assert _hashes(one.directory) == _hashes(two.directory)
+    assert one.manifest.plan_digest == two.manifest.plan_digest
+
+
+def test_an_archive_gives_the_same_bytes_as_its_directory(make_config, tmp_path):
+    with zipfile.ZipFile(tmp_path / "source.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in (tmp_path / "source").rglob("*.jpg"):
+            archive.write(path, path.relative_to(tmp_path / "source"))
+    from_folder = pipeline.build_dataset(make_config())
+    from_archive = pipeline.build_dataset(
+        make_config(source=str(tmp_path / "source.zip"), data_dir=str(tmp_path / "other"))
+    )
+    assert _hashes(from_archive.directory) == _hashes(from_folder.directory)
+
+
+def test_every_file_is_accounted_for(make_config, tmp_path, capsys):
+    source = tmp_path / "source"
+    (source / "real" / "empty.jpg").write_bytes(b"")
+    (source / "fake" / "page.jpg").write_bytes(b"<!DOCTYPE html><html>404</html>")
+    (source / "real" / "cut.jpg").write_bytes(painted.jpeg(9)[:300])
+    (source / "real" / "copy.jpg").write_bytes((source / "real" / "000.jpg").read_bytes())
+    (source / "fake" / "claim.jpg").write_bytes((source / "real" / "002.jpg").read_bytes())
+    (source / "notes.txt").write_text("about these images")
+    built = pipeline.build_dataset(make_config(max_reject_fraction=0.5))
+    content = built.manifest
+    assert (content.listed, content.num_examples, content.duplicates) == (18, 11, 1)
+    rejects = [
+        json.loads(line) for line in (built.directory / "rejects.jsonl").read_text().splitlines()
+    ]
+    reasons = {reject["image_id"]: reject["reason"] for reject in rejects}
+    assert reasons.pop("real/cut.jpg") in ("truncated", "corrupt")
+    assert reasons.pop("fake/page.jpg") in ("html", "not_an_image")
+    assert reasons == {
+        "fake/claim.jpg": "label_conflict",
+        "notes.txt": "no_class",
+        "real/002.jpg": "label_conflict",
+        "real/empty.jpg": "empty_file",
+    }
+    assert sum(content.rejects.values()) == 6
+    printed = capsys.readouterr().out
+    assert "Exact copies dropped: 1." in printed
+    assert "Rejected: 6 (label_conflict 2" in printed
+    assert "and 1 more" in printed
+
+
+def test_more_rejects_than_allowed_publish_nothing_and_name_every_file(make_config, tmp_path):
+    (tmp_path / "source" / "real" / "empty.jpg").write_bytes(b"")
+    with pytest.raises(exits.DataError, match=r"1 of 13 files were rejected \(empty_file 1\)") as e:
+        pipeline.build_dataset(make_config())
+    named = tmp_path / "data" / "tiny" / "1.0.0.rejects.jsonl"
+    assert str(named) in str(e.value)
+    assert json.loads(named.read_text())["image_id"] == "real/empty.jpg"
+    assert not (tmp_path / "data" / "tiny" / "1.0.0").exists()
+
+
+def test_a_shard_whose_images_are_all_damaged_is_planned_anew(make_config, tmp_path):
+    # Headers are whole, so that the damage is found when the shards are written.
+    for index in range(12, 30):
+        path = tmp_path / "source" / "real" / f"{index:03d}.jpg"
+        path.write_bytes(painted.jpeg(7 * index)[:-12])
+    config = make_config(max_reject_fraction=0.9, records_per_shard=1)
+    built = pipeline.build_dataset(config)
+    assert built.manifest.num_examples == 12
+    assert built.manifest.listed == 30
+    assert all(shard.records for split in built.manifest.splits.values() for shard in split.shards)
+
+
+def test_a_dry_run_writes_nothing(make_config, tmp_path, capsys):
+    assert pipeline.build_dataset(make_config(dry_run=True)) is None
+    assert not (tmp_path / "data").exists()
+    printed = capsys.readouterr().out
+    assert "Nothing is written." in printed
+    assert "would hold 12 images in 5 shards" in printed
+    assert "  train      label real 1, fake 5" in printed
+
+
+def test_a_limit_takes_a_fair_share(make_config):
+    built = pipeline.build_dataset(make_config(limit=8))
+    assert built.manifest.listed == 8
+
+
+def test_another_plan_needs_overwrite(make_config):
+    before = pipeline.build_dataset(make_config())
+    with pytest.raises(exits.UsageError, match="built otherwise: python -m .* Use --overwrite"):
+        pipeline.build_dataset(make_config(seed=1))
+    after = pipeline.build_dataset(make_config(seed=1, overwrite=True))
+    assert after.directory == before.directory
+    assert after.manifest.plan_digest != before.manifest.plan_digest
+
+
+def test_a_damaged_dataset_is_named_and_overwrite_mends_it(make_config):
+    built = pipeline.build_dataset(make_config())
+    hashes = _hashes(built.directory)
+    built.shard_paths("train")[0].write_bytes(b"")
+    with pytest.raises(exits.DataError, match="is empty.* --overwrite"):
+        pipeline.build_dataset(make_config())
+    mended = pipeline.build_dataset(make_config(overwrite=True))
+    assert _hashes(mended.directory) == hashes
+
+
+def test_the_sources_splits_are_kept_by_default(make_config, tmp_path):
+    for split in ("Train", "Valid", "Test"):
+        painted.folder(tmp_path / "splits" / split, count=4)
+    for index, path in enumerate(sorted((tmp_path / "splits").rglob("*.jpg"))):
+        path.write_bytes(painted.jpeg(index + 50))
+    built = pipeline.build_dataset(make_config(source=str(tmp_path / "splits"), splits=None))
+    assert {name: split.num_examples for name, split in built.manifest.splits.items()} == {
+        "train": 4,
+        "validation": 4,
+        "test": 4,
+    }
+
+
+def test_a_source_with_some_splits_is_asked_about(make_config, tmp_path):
+    for split in ("train", "test"):
+        painted.folder(tmp_path / "splits" / split, count=4)
+    with pytest.raises(exits.UsageError, match="has splits test, train and no validation. Use"):
+        pipeline.build_dataset(make_config(source=str(tmp_path / "splits"), splits=None))
+
+
+def test_splits_that_the_source_does_not_have_cannot_be_kept(make_config):
+    with pytest.raises(exits.UsageError, match="--splits=source needs a source with folders"):
+        pipeline.build_dataset(make_config(splits="source"))
+
+
+def test_two_builds_do_not_share_a_directory(make_config):
+    config = make_config()
+    with pipeline._locked(config.parent), pytest.raises(exits.UsageError, match="Another build"):
+        pipeline.build_dataset(config)
+
+
+def test_a_disk_without_room_is_noticed_before_anything_is_written(make_config, monkeypatch):
+    monkeypatch.setattr("data_pipeline.plan.estimated_bytes", lambda shard, size: 1 << 60)
+    with pytest.raises(exits.MachineError, match=r"needs about .* MB and its disk has .* MB free"):
+        pipeline.build_dataset(make_config())
+
+
+def test_a_disk_that_fills_up_keeps_what_is_done(make_config, monkeypatch):
+    written = []
+    original = framing.RecordWriter.write
+
+    def full(self, payload):
+        written.append(payload)
+        if len(written) > 6:
+            raise OSError(28, "No space left on device")
+        original(self, payload)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(framing.RecordWriter, "write", full)
+        with pytest.raises(exits.MachineError, match="is full .* run the same command again"):
+            pipeline.build_dataset(make_config(num_workers=1))
+    again = _count_writes(monkeypatch)
+    built = pipeline.build_dataset(make_config(num_workers=1))
+    assert built.manifest.num_examples == 12
+    assert len(again) < 12
+
+
+def _count_writes(monkeypatch):
+    written = []
+    original = framing.RecordWriter.write
+    monkeypatch.setattr(
+        framing.RecordWriter,
+        "write",
+        lambda self, payload: (written.append(payload), original(self, payload))[1],
+    )
+    return written
+
+
+def test_what_was_done_before_an_interruption_is_not_done_again(make_config, monkeypatch, tmp_path):
+    undisturbed = pipeline.build_dataset(make_config(data_dir=str(tmp_path / "undisturbed")))
+    original = stages.run
+
+    def half(name, transform, elements, num_images, **options):
+        done = elements if name == "ScanFiles" else elements[:2]
+        original(name, transform, done, num_images, **options)
+        if name == "WriteShards":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "run", half)
+        with pytest.raises(exits.Interrupted, match="shards that are done are kept"):
+            pipeline.build_dataset(make_config())
+    with pytest.raises(exits.DataError, match=r"unfinished.*python -m data_pipeline.build"):
+        dataset.find(tmp_path / "data", "tiny")
+    (unfinished,) = (tmp_path / "data" / "tiny").glob("1.0.0.incomplete-*")
+    done = {path.name: path.stat().st_mtime_ns for path in unfinished.glob("*.tfrecord-*")}
+    assert len(done) == 2
+    built = pipeline.build_dataset(make_config())
+    assert {name: (built.directory / name).stat().st_mtime_ns for name in done} == done
+    assert _hashes(built.directory) == _hashes(undisturbed.directory)
+    assert not unfinished.exists()
+
+
+def test_names_of_any_bytes_are_built(make_config, tmp_path):
+    for name in (b"caf\xe9.jpg", b"line\nbreak.jpg", "日本.jpg".encode()):
+        (tmp_path / "source" / "real" / os.fsdecode(name)).write_bytes(
+            painted.jpeg(sum(name) % 90 + 100)
+        )
+    built = pipeline.build_dataset(make_config())
+    assert built.manifest.num_examples == 15
+    stored = {
+        example.decode(record)["image_id"][0]
+        for split in built.manifest.splits
+        for path in built.shard_paths(split)
+        for record in framing.read_records(path)
+    }
+    assert {b"real/caf\xe9.jpg", b"real/line\nbreak.jpg", "real/日本.jpg".encode()} <= stored
+
+
+@pytest.mark.shared_data
+def test_every_bad_file_is_written_or_named_and_what_is_written_decodes(
+    make_config, tmp_path, shared_data
+):
+    bad = [path for path in sorted((shared_data / "bad_images").rglob("*")) if path.is_file()]
+    for index, path in enumerate(bad):
+        (tmp_path / "source" / "real" / f"{index:03d}_{path.name}").write_bytes(path.read_bytes())
+    built = pipeline.build_dataset(make_config(max_reject_fraction=1.0))
+    assert built.manifest.listed == 12 + len(bad)
+    for split in built.manifest.splits:
+        for path in built.shard_paths(split):
+            for record in map(example.decode, framing.read_records(path)):
+                pixels = tf.io.decode_jpeg(record["image"][0], channels=3)
+                assert pixels.shape == (record["height"][0], record["width"][0], 3)
+
+
+@pytest.mark.shared_data
+def test_three_classes_account_for_all_files(make_config, shared_data):
+    built = pipeline.build_dataset(
+        make_config(source=str(shared_data / "three_class"), splits=None, records_per_shard=1024)
+    )
+    content = built.manifest
+    assert content.listed == 449
+    assert content.num_examples + content.duplicates + sum(content.rejects.values()) == 449
+    assert content.targets["label"].class_names == ("animals", "human_faces", "vehicles")
+
+
+def test_sources_are_never_changed(make_config, tmp_path):
+    before = {path: path.read_bytes() for path in (tmp_path / "source").rglob("*.jpg")}
+    pipeline.build_dataset(make_config())
+    after = {path: path.read_bytes() for path in (tmp_path / "source").rglob("*.jpg")}
+    assert after == before

@@ -1,0 +1,30 @@
+import threading
+
+from data_pipeline import progress
+
+
+def test_a_line_says_how_much_how_fast_and_how_long():
+    assert progress.line("Writing", 600, 2400, 500, 5.0) == (
+        "Writing 600 of 2,400 images, 100 images/s, 0:18 left"
+    )
+
+
+def test_without_progress_there_is_no_estimate():
+    assert progress.line("Scanning", 0, 10, 0, 5.0) == "Scanning 0 of 10 images"
+
+
+def test_lines_are_printed_elsewhere_than_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0)
+    monkeypatch.setattr(progress, "POLL_SECONDS", 0.001)
+    counted = threading.Semaphore(0)
+
+    def count():
+        counted.release()
+        return 3
+
+    with progress.shown("Writing", 10, count):
+        for _ in range(3):
+            assert counted.acquire(timeout=10)
+    captured = capsys.readouterr()
+    assert "Writing 3 of 10 images" in captured.out
+    assert captured.err == ""

@@ -1,0 +1,53 @@
+import shutil
+
+import pytest
+
+from data_pipeline import publish
+from tests import tiny
+from tfrecords import exits
+
+
+@pytest.fixture
+def two_datasets(tmp_path):
+    """A published dataset, and a new one under another name."""
+    old = tiny.write(tmp_path / "a")
+    new = tiny.write(tmp_path / "b", train=24).rename(old.with_name("1.0.0.incomplete-x"))
+    return old, new
+
+
+def test_a_new_dataset_gets_its_name(tmp_path):
+    new = tiny.write(tmp_path).rename(tmp_path / "tiny" / "1.0.0.incomplete-x")
+    built = publish.swap_in(new, tmp_path / "tiny" / "1.0.0")
+    assert built.manifest.num_examples == 74
+    assert not new.exists()
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_a_new_dataset_takes_the_place_of_the_old_one(two_datasets, monkeypatch, can_exchange):
+    old, new = two_datasets
+    if not can_exchange:
+        monkeypatch.setattr(publish, "_exchange", lambda first, second: False)
+    assert publish.swap_in(new, old).manifest.num_examples == 50
+    assert [path.name for path in old.parent.iterdir()] == ["1.0.0"]
+
+
+def test_a_damaged_dataset_does_not_take_a_good_ones_place(two_datasets):
+    old, new = two_datasets
+    (new / "tiny-test.tfrecord-00000-of-00003").write_bytes(b"")
+    with pytest.raises(exits.DataError, match="is empty"):
+        publish.swap_in(new, old)
+    assert publish.dataset.load(old).manifest.num_examples == 74
+
+
+def test_a_kill_between_two_renames_is_mended(tmp_path):
+    old = tiny.write(tmp_path)
+    old.rename(old.with_name("1.0.0.replaced"))
+    publish.recover(old)
+    assert publish.dataset.load(old).manifest.num_examples == 74
+
+
+def test_a_kill_before_the_old_one_was_deleted_is_mended(tmp_path):
+    new = tiny.write(tmp_path)
+    shutil.copytree(new, new.with_name("1.0.0.replaced"))
+    publish.recover(new)
+    assert [path.name for path in new.parent.iterdir()] == ["1.0.0"]

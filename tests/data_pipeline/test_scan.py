@@ -1,0 +1,91 @@
+import hashlib
+import os
+
+import pytest
+
+from data_pipeline import scan
+from data_pipeline.locations import File
+from data_pipeline.references import Facts, Reference, Reject
+from tests.data_pipeline import painted
+
+
+def _reference(path, image_id="real/1.jpg"):
+    status = path.stat()
+    location = File(str(path), status.st_size, status.st_mtime_ns)
+    return Reference(image_id, location, {"label": 0}, image_id)
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / "1.jpg"
+    path.write_bytes(painted.jpeg(100))
+    return path
+
+
+def test_a_look_finds_these_facts(image):
+    content = image.read_bytes()
+    assert scan.look(_reference(image)) == Facts(
+        sha256=hashlib.sha256(content).hexdigest(),
+        num_bytes=len(content),
+        format="JPEG",
+        mode="RGB",
+        width=24,
+        height=16,
+    )
+
+
+def test_a_file_that_is_no_image_is_a_reject(tmp_path):
+    path = tmp_path / "1.jpg"
+    path.write_bytes(b"")
+    assert scan.look(_reference(path)).reason == "empty_file"
+
+
+def test_what_was_found_is_known_to_the_next_build(tmp_path, image):
+    reference = _reference(image)
+    known = scan.Known(tmp_path / "cache")
+    (batch,) = known.missing([reference])
+    assert scan.scan(batch) == 1
+    again = scan.Known(tmp_path / "cache")
+    assert again.missing([reference]) == []
+    assert again.find(reference) == scan.look(reference)
+    assert scan.count(tmp_path / "cache") == 1
+
+
+def test_a_file_that_changed_is_looked_at_again(tmp_path, image):
+    known = scan.Known(tmp_path / "cache")
+    scan.scan(known.missing([_reference(image)])[0])
+    image.write_bytes(painted.jpeg(101))
+    os.utime(image, ns=(1, 1))
+    assert len(scan.Known(tmp_path / "cache").missing([_reference(image)])) == 1
+
+
+def test_a_file_that_could_not_be_read_is_tried_again_by_the_next_build(tmp_path, image):
+    reference = _reference(image)
+    content = image.read_bytes()
+    image.unlink()
+    known = scan.Known(tmp_path / "cache")
+    scan.scan(known.missing([reference])[0])
+    known.reload()
+    assert known.find(reference) == Reject("real/1.jpg", "unreadable", "No such file or directory")
+    image.write_bytes(content)
+    again = scan.Known(tmp_path / "cache")
+    assert again.find(reference) is None
+    scan.scan(again.missing([reference])[0])
+    again.reload()
+    assert isinstance(again.find(reference), Facts)
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"fingerprint": 3}\n[]\nnull\n', '{"a": 1}\n'])
+def test_damaged_lines_were_never_found(tmp_path, image, damage):
+    known = scan.Known(tmp_path / "cache")
+    scan.scan(known.missing([_reference(image)])[0])
+    (results,) = (tmp_path / "cache").glob("*.jsonl")
+    results.write_text(damage)
+    assert scan.Known(tmp_path / "cache").find(_reference(image)) is None
+
+
+def test_references_come_in_batches(tmp_path, image, monkeypatch):
+    monkeypatch.setattr(scan, "BATCH_REFERENCES", 2)
+    references = [_reference(image, f"{index}.jpg") for index in range(5)]
+    batches = scan.Known(tmp_path / "cache").missing(references)
+    assert [len(batch.references) for batch in batches] == [2, 2, 1]

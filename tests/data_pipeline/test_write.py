@@ -1,0 +1,134 @@
+import dataclasses
+import hashlib
+
+import pytest
+
+from data_pipeline import plan, scan, write
+from data_pipeline.locations import File
+from data_pipeline.references import Reference
+from tests.data_pipeline import painted
+from tfrecords import example, framing
+
+
+def _task(tmp_path, contents):
+    (tmp_path / write.SIDECARS).mkdir(exist_ok=True)
+    items = []
+    for index, content in enumerate(contents):
+        path = tmp_path / f"{index}.jpg"
+        path.write_bytes(content)
+        location = File(str(path), len(content), path.stat().st_mtime_ns)
+        reference = Reference(f"real/{index}.jpg", location, {"label": index % 2}, "g")
+        items.append((reference, scan.look(reference)))
+    shard = plan.ShardPlan("tiny-train.tfrecord-00000-of-00001", "train", tuple(items))
+    return write.Task(str(tmp_path), shard, 64)
+
+
+def _ids(tmp_path, task):
+    records = framing.read_records(tmp_path / task.shard.name)
+    return [example.decode(record)["image_id"][0].decode() for record in records]
+
+
+def test_a_shard_holds_its_records_in_order_and_its_sidecar_says_so(tmp_path):
+    task = _task(tmp_path, [painted.jpeg(index) for index in range(30)])
+    assert write.write(task) == task.shard.name
+    content = (tmp_path / task.shard.name).read_bytes()
+    assert _ids(tmp_path, task) == [f"real/{index}.jpg" for index in range(30)]
+    assert write.done(tmp_path, task.shard) == write.Sidecar(
+        shard=task.shard.name,
+        planned=30,
+        records=30,
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        counts={"label": {"0": 15, "1": 15}},
+        rejects=(),
+        originals=30,
+        repaired=0,
+    )
+    assert not list(tmp_path.glob(".tiny*"))
+
+
+def test_a_record_is_literally_this(tmp_path):
+    task = _task(tmp_path, [painted.jpeg(5)])
+    write.write(task)
+    (record,) = framing.read_records(tmp_path / task.shard.name)
+    assert example.decode(record) == {
+        "image": [painted.jpeg(5)],
+        "image_id": [b"real/0.jpg"],
+        "group_id": [b"g"],
+        "label": [0],
+        "height": [16],
+        "width": [24],
+    }
+
+
+def test_a_file_that_changed_since_the_scan_is_a_reject_and_is_tried_again(tmp_path):
+    task = _task(tmp_path, [painted.jpeg(0), painted.jpeg(1)])
+    (tmp_path / "1.jpg").write_bytes(painted.jpeg(2))
+    write.write(task)
+    assert _ids(tmp_path, task) == ["real/0.jpg"]
+    (reject,) = write.done(tmp_path, task.shard).rejects
+    assert (reject.image_id, reject.reason) == ("real/1.jpg", "changed")
+    assert write.is_left(tmp_path, task.shard)
+
+
+def test_a_file_that_vanished_since_the_scan_is_a_reject(tmp_path):
+    task = _task(tmp_path, [painted.jpeg(0), painted.jpeg(1)])
+    (tmp_path / "0.jpg").unlink()
+    write.write(task)
+    (reject,) = write.done(tmp_path, task.shard).rejects
+    assert (reject.image_id, reject.reason) == ("real/0.jpg", "unreadable")
+
+
+def test_a_damaged_image_is_a_reject_for_good(tmp_path):
+    task = _task(tmp_path, [painted.jpeg(0), painted.jpeg(1)[:-12]])
+    write.write(task)
+    (reject,) = write.done(tmp_path, task.shard).rejects
+    assert reject.image_id == "real/1.jpg"
+    assert not write.is_left(tmp_path, task.shard)
+
+
+def test_a_shard_without_any_good_image_leaves_no_file(tmp_path):
+    task = _task(tmp_path, [painted.jpeg(0)[:-12]])
+    write.write(task)
+    assert not (tmp_path / task.shard.name).exists()
+    assert write.done(tmp_path, task.shard).records == 0
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("damage", [_cut, lambda path: path.unlink()])
+def test_a_shard_that_is_not_as_its_sidecar_says_is_left_to_do(tmp_path, damage):
+    task = _task(tmp_path, [painted.jpeg(0)])
+    write.write(task)
+    assert not write.is_left(tmp_path, task.shard)
+    damage(tmp_path / task.shard.name)
+    assert write.is_left(tmp_path, task.shard)
+
+
+def test_a_sidecar_that_cannot_be_read_is_none(tmp_path):
+    task = _task(tmp_path, [painted.jpeg(0)])
+    write.write(task)
+    write.sidecar_path(tmp_path, task.shard.name).write_text("{")
+    assert write.is_left(tmp_path, task.shard)
+
+
+def test_a_sidecar_of_another_number_of_records_is_none(tmp_path):
+    task = _task(tmp_path, [painted.jpeg(0), painted.jpeg(1)])
+    write.write(task)
+    fewer = dataclasses.replace(task.shard, items=task.shard.items[:1])
+    assert write.done(tmp_path, fewer) is None
+
+
+def test_a_full_disk_leaves_no_shard_and_no_sidecar(tmp_path, monkeypatch):
+    task = _task(tmp_path, [painted.jpeg(0)])
+
+    def full(self, payload):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(framing.RecordWriter, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        write.write(task)
+    assert not list(tmp_path.glob("*tiny*"))
+    assert not list((tmp_path / write.SIDECARS).iterdir())
