@@ -1,8 +1,9 @@
-"""Builds a dataset of TFRecords: `python -m data_pipeline.build`.
+"""Builds a dataset of TFRecords, or goes on with a build: python -m data_pipeline.build.
 
-This module is the flags and one call; the program is `pipeline.build_dataset`. Flags of this
-project stand before a `--`, options of Apache Beam after it.
+Options of Apache Beam come after a bare --.
 """
+
+# The flags and one call; the program is `pipeline.build_dataset`.
 
 import dataclasses
 import sys

@@ -325,7 +325,7 @@ def _encode(image: Image.Image) -> bytes:
 
 # The segments of a JPEG (ITU-T T.81, annex B).
 
-_SOF0, _DHT, _SOI, _EOI, _SOS, _DQT, _DRI = 0xC0, 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD
+_SOF0, _DHT, _EOI, _SOS, _DQT, _DRI = 0xC0, 0xC4, 0xD9, 0xDA, 0xDB, 0xDD
 _APP0, _APP14, _APP15, _COM = 0xE0, 0xEE, 0xEF, 0xFE
 _TABLES = frozenset({_DHT, _DQT, _DRI, _COM, *range(_APP0, _APP15 + 1)})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, 0xCC}

@@ -1,7 +1,6 @@
-"""Trains a model on a dataset: `python -m trainer.main --strategy=mirrored`.
+"""Trains a model on a dataset, or goes on with a run: python -m trainer.main --strategy=mirrored."""
 
-This module is the flags and one call; the program is `training.train_and_evaluate`.
-"""
+# The flags and one call; the program is `training.train_and_evaluate`.
 
 import dataclasses
 import os
