@@ -90,6 +90,7 @@ class TrainConfig:
             "warmup_epochs": (0, 1000),
             "clip_norm": (0, float("inf")),
             "patience": (1, 100_000),
+            "seed": (0, 2_000_000_000),  # NumPy takes 32 bits, and none below 0
             "checkpoint_steps": (1, 1 << 30),
             "log_steps": (1, 1 << 30),
         }

@@ -1,4 +1,4 @@
-"""Trains a model on a dataset, or goes on with a run: python -m trainer.main --strategy=mirrored."""
+"""Trains a model, or goes on with a run: python -m trainer.main --strategy=mirrored."""
 
 # The flags and one call; the program is `training.train_and_evaluate`.
 

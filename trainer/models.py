@@ -46,6 +46,7 @@ BACKBONES = {
     "xception": Backbone(applications.Xception, applications.xception.preprocess_input),
 }
 CNN = "cnn"
+CNN_MIN_SIZE = 16  # pixels, of which the last pooling leaves one
 NAMES = (CNN, *BACKBONES)
 
 
@@ -155,6 +156,18 @@ class Classifier(keras.Model):
                 member.synchronized = True
         self.train_batch_norm = train_batch_norm
 
+    @property
+    def learnt_statistics(self) -> list[keras.Variable]:
+        """The batch-norm statistics that a forward pass of training changes."""
+        if not self.train_batch_norm:
+            return []
+        return [
+            variable
+            for member in self.backbone.layers
+            if isinstance(member, keras.layers.BatchNormalization)
+            for variable in (member.moving_mean, member.moving_variance)
+        ]
+
     def _layer_index(self, layer: str) -> int:
         names = [member.name for member in self.backbone.layers]
         if layer in names:
@@ -179,6 +192,11 @@ def build(spec: ModelSpec, weights: str | None = None) -> Classifier:
     """
     shape = (spec.image_size, spec.image_size, 3)
     if spec.name == CNN:
+        if spec.image_size < CNN_MIN_SIZE:
+            raise exits.UsageError(
+                f"--model=cnn cannot be made with --image_size={spec.image_size}: "
+                f"its four poolings need {CNN_MIN_SIZE} px."
+            )
         return Classifier(spec, _cnn(shape), lambda pixels: pixels / 255)
     entry = BACKBONES[spec.name]
     options = {"alpha": spec.alpha} if entry.has_alpha else {}

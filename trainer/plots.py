@@ -58,8 +58,8 @@ def confusion_matrix(confusion: list[list[int]], class_names: tuple[str, ...]) -
         text = f"{count:,}\n{shares[row, column]:.1%}"
         panel.text(column, row, text, ha="center", va="center", color=color, fontsize=9)
     ticks = range(len(class_names))
-    panel.set_xticks(ticks, class_names, fontsize=9)
-    panel.set_yticks(ticks, class_names, fontsize=9, rotation=90, va="center")
+    panel.set_xticks(ticks, class_names, fontsize=9, parse_math=False)
+    panel.set_yticks(ticks, class_names, fontsize=9, parse_math=False, rotation=90, va="center")
     panel.set_xlabel("predicted", **_STYLE)
     panel.set_ylabel("true", **_STYLE)
     _plain(panel)
@@ -77,7 +77,8 @@ def image_grid(images: list[np.ndarray], captions: list[str], columns: int = 4) 
         panel.set_axis_off()
     for panel, image, caption in zip(panels, images, captions, strict=False):
         panel.imshow(image)
-        panel.set_title(caption, fontsize=7.5, color="#3d4450")
+        # File names and class names may hold what would be a formula.
+        panel.set_title(caption, fontsize=7.5, color="#3d4450", parse_math=False)
     return _render(figure)
 
 

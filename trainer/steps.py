@@ -68,6 +68,7 @@ class TrainStep:
         self._positive = positive
         self._global_batch_size = global_batch_size
         self._variables = list(classifier.trainable_variables)
+        self._statistics = classifier.learnt_statistics
         self._traced = tf.function(self._step)
 
     def __call__(self, batch: Batch, seed: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -84,8 +85,12 @@ class TrainStep:
         return self._traced(batch, seed)
 
     def _step(self, batch: Batch, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        statistics = [tf.identity(variable.value) for variable in self._statistics]
         gradients, sums = self.grads(batch, seed)
-        return self.apply(gradients, sums)
+        metrics = self.apply(gradients, sums)
+        # The forward pass has put what is not finite into the statistics of batch norm already.
+        tf.cond(metrics["skipped"] > 0, lambda: self._put_back(statistics), lambda: 0.0)
+        return metrics
 
     def grads(self, batch: Batch, seed: tf.Tensor) -> tuple[Any, Any]:
         """Returns per replica the gradient of the global mean loss, and the sums for the log."""
@@ -132,6 +137,11 @@ class TrainStep:
 
     def _update(self, gradients: list[Any]) -> float:
         self._optimizer.apply(gradients, self._variables)
+        return 0.0
+
+    def _put_back(self, statistics: list[tf.Tensor]) -> float:
+        for variable, value in zip(self._statistics, statistics, strict=True):
+            variable.assign(value)
         return 0.0
 
 

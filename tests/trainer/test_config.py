@@ -1,0 +1,92 @@
+import json
+
+import pytest
+
+from tfrecords import exits
+from trainer import config as configs
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("strategy", "tpu", "--strategy must be one of default, one_device, mirrored."),
+        ("optimizer", "sgd", "--optimizer must be one of adam, adamw."),
+        ("schedule", "step", "--schedule must be one of cosine, constant."),
+        ("monitor", "f1", "--monitor must be one of loss, accuracy, auc."),
+        ("augment", "mixup", "--augment must be one of flip_crop, none."),
+    ],
+)
+def test_a_choice_that_does_not_exist_is_refused(field, value, message):
+    with pytest.raises(exits.UsageError) as error:
+        configs.TrainConfig(**{field: value})
+    assert str(error.value) == f"{message} Received: {value!r}."
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("global_batch_size", 0, "--global_batch_size must lie between 1 and 1.04858e+06."),
+        ("dropout", 1.0, "--dropout must lie between 0 and 0.95."),
+        ("learning_rate", float("nan"), "--learning_rate must lie between 0 and 10."),
+        ("image_size", 7, "--image_size must lie between 8 and 4096."),
+        ("epochs", -1, "--epochs must lie between 0 and 100000."),
+        ("patience", 0, "--patience must lie between 1 and 100000."),
+        ("log_steps", 0, "--log_steps must lie between 1 and 1.07374e+09."),
+        ("seed", -1, "--seed must lie between 0 and 2e+09."),
+    ],
+)
+def test_a_value_out_of_range_is_refused(field, value, message):
+    with pytest.raises(exits.UsageError) as error:
+        configs.TrainConfig(**{field: value})
+    assert str(error.value) == f"{message} Received: {value}."
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"dropout": 0.0}, {"dropout": 0.95}, {"clip_norm": float("inf")}, {"image_size": 8}],
+)
+def test_the_ends_of_a_range_are_allowed(fields):
+    assert configs.TrainConfig(**fields)
+
+
+def test_a_run_without_epochs_is_refused():
+    with pytest.raises(exits.UsageError, match="must not both be 0: nothing would be trained"):
+        configs.TrainConfig(epochs=0, fine_tune_epochs=0)
+
+
+def test_epochs_of_one_phase_are_enough():
+    assert configs.TrainConfig(epochs=0, fine_tune_epochs=1).epochs == 0
+
+
+def test_the_run_directory_is_named_after_the_data_and_the_model():
+    config = configs.TrainConfig(dataset="faces", target="content", model="vgg16")
+    assert str(config.run_path) == "runs/faces_content_vgg16"
+
+
+def test_the_run_directory_that_is_given_is_taken():
+    assert str(configs.TrainConfig(run_dir="elsewhere/first").run_path) == "elsewhere/first"
+
+
+def test_the_flag_file_spells_values_as_flags_do_and_leaves_out_what_is_not_set():
+    lines = configs.TrainConfig(shuffle_labels=True, learning_rate=1e-5).to_flags().splitlines()
+    assert "--shuffle_labels=true" in lines
+    assert "--deterministic=true" in lines
+    assert "--learning_rate=1e-05" in lines
+    assert "--dataset=sample" in lines
+    assert not [line for line in lines if line.startswith(("--version", "--run_dir"))]
+
+
+def test_json_gives_the_fields_back():
+    config = configs.TrainConfig(epochs=3, image_size=96)
+    assert configs.TrainConfig(**json.loads(config.to_json())) == config
+
+
+def test_the_difference_names_both_values_and_fields_that_one_side_lacks():
+    before = json.loads(configs.TrainConfig(epochs=3).to_json())
+    del before["seed"]
+    before["retired"] = 1
+    assert configs.TrainConfig(epochs=4).difference(before) == {
+        "epochs": (3, 4),
+        "retired": (1, None),
+        "seed": (None, 0),
+    }

@@ -1,0 +1,36 @@
+import os
+
+import pytest
+
+from trainer import quiet
+
+
+def test_what_native_code_says_is_held_back(capfd):
+    with quiet.native_stderr():
+        os.write(2, b"no driver\n")
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
+def test_what_native_code_says_is_shown_when_an_exception_leaves(capfd):
+    with pytest.raises(ImportError), quiet.native_stderr():
+        os.write(2, b"the reason\n")
+        raise ImportError
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "the reason\nafter\n"
+
+
+def test_standard_output_is_not_held_back(capfd):
+    with quiet.native_stderr():
+        os.write(1, b"shown\n")
+    assert capfd.readouterr().out == "shown\n"
+
+
+def test_no_file_descriptor_is_left_open():
+    first = os.dup(2)
+    os.close(first)
+    with quiet.native_stderr():
+        pass
+    second = os.dup(2)
+    os.close(second)
+    assert first == second

@@ -1,0 +1,116 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tfrecords import exits
+from trainer import config as configs
+from trainer import run_directory
+
+DIGEST = "a" * 64
+
+
+def _claim(path, **fields):
+    run_directory.claim(path, configs.TrainConfig(**fields), DIGEST)
+
+
+def test_a_directory_that_is_in_use_is_refused(tmp_path):
+    path = tmp_path / "run"
+    with (
+        run_directory.locked(path),
+        pytest.raises(exits.UsageError, match="run is in use by another process"),
+        run_directory.locked(path),
+    ):
+        raise AssertionError
+    with run_directory.locked(path):
+        assert path.is_dir()
+
+
+def test_the_lock_of_another_process_counts_until_it_is_killed(tmp_path):
+    hold = (
+        "import fcntl, sys, time\n"
+        "lock = open(sys.argv[1], 'w')\n"
+        "fcntl.flock(lock, fcntl.LOCK_EX)\n"
+        "print('held', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", hold, str(tmp_path / ".lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(exits.UsageError), run_directory.locked(tmp_path):
+            raise AssertionError
+        holder.kill()
+    with run_directory.locked(tmp_path):
+        pass
+
+
+def test_a_claim_notes_flags_configuration_and_dataset(tmp_path):
+    _claim(tmp_path, epochs=3)
+    assert "--epochs=3\n" in (tmp_path / "flags.txt").read_text()
+    noted = json.loads((tmp_path / "config.json").read_text())
+    assert noted["epochs"] == 3
+    assert noted["plan_digest"] == DIGEST
+
+
+def test_the_same_run_may_go_on(tmp_path):
+    _claim(tmp_path, epochs=3)
+    before = (tmp_path / "config.json").read_bytes()
+    _claim(tmp_path, epochs=3)
+    assert (tmp_path / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"strategy": "mirrored"},
+        {"logical_cpus": 4},
+        {"checkpoint_steps": 1},
+        {"log_steps": 1},
+        {"data_dir": "elsewhere"},
+        {"run_dir": "elsewhere"},
+    ],
+)
+def test_what_changes_no_number_may_change(tmp_path, fields):
+    _claim(tmp_path)
+    _claim(tmp_path, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "change"),
+    [
+        ({"global_batch_size": 32}, "global_batch_size 64 -> 32"),
+        ({"seed": 1}, "seed 0 -> 1"),
+        ({"model": "vgg16"}, "model cnn -> vgg16"),
+        ({"deterministic": False}, "deterministic True -> False"),
+    ],
+)
+def test_what_changes_a_number_may_not_change(tmp_path, fields, change):
+    _claim(tmp_path)
+    with pytest.raises(exits.UsageError, match=f"holds a run with other flags: {change}. Choose"):
+        _claim(tmp_path, **fields)
+
+
+def test_another_build_of_the_dataset_is_refused(tmp_path):
+    _claim(tmp_path, dataset="faces")
+    with pytest.raises(exits.UsageError, match=r"another build of faces \(plan a+, now bb\)"):
+        run_directory.claim(tmp_path, configs.TrainConfig(dataset="faces"), "bb")
+
+
+def test_a_directory_with_other_things_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(exits.UsageError, match="not by a run: it holds thesis.tex. Choose"):
+        _claim(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_an_empty_directory_with_a_lock_is_no_stranger(tmp_path):
+    with run_directory.locked(tmp_path):
+        _claim(tmp_path)
+
+
+def test_a_summary_is_there_or_not(tmp_path):
+    assert run_directory.read_summary(tmp_path) is None
+    run_directory.write_json(tmp_path / "summary.json", {"steps": 3})
+    assert run_directory.read_summary(tmp_path) == {"steps": 3}
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
