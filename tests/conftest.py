@@ -16,6 +16,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(f"needs the sample files of {SHARED_DATA}, which are not part of the project")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def two_devices():
+    """Two logical CPU devices stand in for two GPUs; they must be made before all else."""
+    from trainer import strategies
+
+    return strategies.make("mirrored", logical_cpus=2)
+
+
 @pytest.fixture
 def shared_data() -> pathlib.Path:
     return SHARED_DATA

@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords import exits, version
-from trainer import metrics, models
+from trainer import calibration, models
+from trainer.calibration import Calibration
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
@@ -30,7 +31,7 @@ class BundleConfig:
       target: what was learnt, such as `label`.
       class_names: in the order of the indices.
       positive: the index of the class that a single logit speaks of.
-      temperature: divides the logits; fitted on the validation split.
+      calibration: of the logits; fitted on the validation split.
       threshold: from this probability on, the positive class is said.
       trained_on: the dataset, its version and plan digest.
       weights_sha256: of the variables' values, see `weights_sha256`.
@@ -41,7 +42,7 @@ class BundleConfig:
     target: str
     class_names: tuple[str, ...]
     positive: int
-    temperature: float
+    calibration: Calibration
     threshold: float
     trained_on: dict[str, str]
     weights_sha256: str
@@ -60,6 +61,7 @@ class BundleConfig:
         if fields["format_version"] != FORMAT_VERSION:
             raise ValueError(f"its format version is {fields['format_version']}")
         fields["model"] = models.ModelSpec(**fields["model"])
+        fields["calibration"] = Calibration(**fields["calibration"])
         fields["class_names"] = tuple(fields["class_names"])
         return cls(**fields)
 
@@ -73,8 +75,9 @@ class Bundle:
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Returns calibrated class probabilities, [batch, classes], of uint8 [batch, s, s, 3]."""
+        config = self.config
         logits = self.classifier(tf.constant(images), training=False).numpy()
-        return metrics.probabilities(logits, self.config.positive, self.config.temperature)
+        return calibration.probabilities(logits, config.positive, config.calibration)
 
 
 def write(directory: pathlib.Path, config: BundleConfig, classifier: models.Classifier) -> None:

@@ -17,7 +17,7 @@ class Counters(tf.Module):
     Attributes:
       epoch, step: of the phase and of the epoch, counted from 0: the steps that are done.
       global_step: the steps that are done in all phases.
-      best_value, best_step: the lowest monitored value of all phases, and its global step.
+      best_rank, best_step: of the best validation of all phases; the lower pair is better.
       stale_epochs: since the phase last improved.
       loss_sum, accuracy_sum, skipped: over the steps of the epoch.
       seconds: of all training so far.
@@ -29,7 +29,7 @@ class Counters(tf.Module):
             setattr(self, name, tf.Variable(0, dtype=tf.int64, trainable=False, name=name))
         for name in ("loss_sum", "accuracy_sum", "seconds"):
             setattr(self, name, tf.Variable(0.0, dtype=tf.float64, trainable=False, name=name))
-        self.best_value = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
+        self.best_rank = tf.Variable([float("inf")] * 2, dtype=tf.float64, trainable=False)
 
     def start_phase(self) -> None:
         """Starts counting from 0; the best value so far stays."""
@@ -55,6 +55,10 @@ class Counters(tf.Module):
             "loss": float(self.loss_sum) / taken,
             "accuracy": float(self.accuracy_sum) / taken,
         }
+
+    def improves(self, rank: tuple[float, float]) -> bool:
+        """Tells whether a validation is better than the best so far."""
+        return rank < tuple(float(value) for value in self.best_rank)
 
     def start_epoch(self) -> None:
         """Forgets the steps of the epoch."""

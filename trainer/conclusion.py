@@ -9,6 +9,7 @@ import numpy as np
 from trainer import (
     augment,
     bundle,
+    calibration,
     evaluation,
     events,
     input_pipeline,
@@ -18,6 +19,7 @@ from trainer import (
     report,
     run_directory,
 )
+from trainer.calibration import Calibration
 from trainer.task import Task
 
 THRESHOLD = 0.5
@@ -28,14 +30,14 @@ PICTURED_IMAGES = 16
 def evaluate(
     task: Task, validation: evaluation.Predictions, test: evaluation.Predictions
 ) -> dict[str, Any]:
-    """Returns the temperature fitted on the validation split, and both splits' metrics with it."""
-    temperature = metrics.fit_temperature(validation.labels, validation.logits, task.positive)
+    """Returns the calibration fitted on the validation split, and both splits' metrics with it."""
+    fitted = calibration.fit(validation.labels, validation.logits, task.positive)
     return {
-        "temperature": temperature,
+        "calibration": dataclasses.asdict(fitted),
         **{
             name: metrics.evaluate(
                 predictions.labels,
-                predictions.probabilities(temperature),
+                predictions.probabilities(fitted),
                 task.target.class_names,
                 task.positive,
             )
@@ -45,7 +47,7 @@ def evaluate(
 
 
 def write_bundle(
-    directory: pathlib.Path, task: Task, classifier: models.Classifier, temperature: float
+    directory: pathlib.Path, task: Task, classifier: models.Classifier, fitted: Calibration
 ) -> str:
     """Writes the bundle of a run and returns the sha256 of the weights."""
     digest = bundle.weights_sha256(classifier)
@@ -55,7 +57,7 @@ def write_bundle(
         target=task.config.target,
         class_names=task.target.class_names,
         positive=task.positive,
-        temperature=temperature,
+        calibration=fitted,
         threshold=THRESHOLD,
         trained_on={
             "dataset": manifest.dataset,
@@ -79,7 +81,7 @@ def write_report(
     names = task.target.class_names
     pictures = {
         "confusion_matrix": plots.confusion_matrix(summary["test"]["confusion_matrix"], names),
-        **_worst_mistakes(task, test, summary["temperature"]),
+        **_worst_mistakes(task, test, Calibration(**summary["calibration"])),
     }
     for name, picture in pictures.items():
         log.image("test", name, summary["steps"], picture)
@@ -104,10 +106,10 @@ def augmented_batch(task: Task) -> np.ndarray:
 
 
 def _worst_mistakes(
-    task: Task, test: evaluation.Predictions, temperature: float
+    task: Task, test: evaluation.Predictions, fitted: Calibration
 ) -> dict[str, np.ndarray]:
     """Returns a picture of the examples whose own class was thought least likely, if any."""
-    chances = test.probabilities(temperature)
+    chances = test.probabilities(fitted)
     of_own_class = chances[np.arange(len(test.labels)), test.labels]
     wrong = chances.argmax(axis=1) != test.labels
     worst = [int(i) for i in np.argsort(of_own_class, kind="stable") if wrong[i]][:WORST_MISTAKES]

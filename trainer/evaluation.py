@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from trainer import calibration as calibrations
 from trainer import metrics
 
 
@@ -18,15 +19,17 @@ class Predictions:
     labels: np.ndarray
     positive: int
 
-    def probabilities(self, temperature: float = 1.0) -> np.ndarray:
+    def probabilities(
+        self, calibration: calibrations.Calibration = calibrations.NONE
+    ) -> np.ndarray:
         """Returns class probabilities, float64 [examples, classes]."""
-        return metrics.probabilities(self.logits, self.positive, temperature)
+        return calibrations.probabilities(self.logits, self.positive, calibration)
 
     def summary(self) -> dict[str, float | None]:
         """Returns what is watched from epoch to epoch: loss, accuracy, auc."""
         chances = self.probabilities()
         return {
-            "loss": metrics.log_loss(self.labels, self.logits, self.positive),
+            "loss": calibrations.log_loss(self.labels, self.logits, self.positive),
             "accuracy": float((chances.argmax(axis=1) == self.labels).mean()),
             "auc": metrics.roc_auc(self.labels, chances, self.positive),
         }

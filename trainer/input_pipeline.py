@@ -97,7 +97,8 @@ def decode(jpeg: tf.Tensor, size: int) -> tf.Tensor:
     An image whose short side is `size`, or up to a quarter more, is cropped and not resampled:
     resampling blurs the traces by which generated images can be told.
     """
-    image = tf.io.decode_jpeg(jpeg, channels=3)
+    # The accurate transform is as fast, and leaves the same pixels as other decoders.
+    image = tf.io.decode_jpeg(jpeg, channels=3, dct_method="INTEGER_ACCURATE")
     shape = tf.shape(image)
     short = tf.minimum(shape[0], shape[1])
     keep = (short >= size) & (4 * short <= 5 * size)

@@ -187,16 +187,25 @@ class PhaseLoop:
     def _note_best(self, values: dict[str, float | None]) -> bool:
         """Keeps the weights if they are the best so far; tells whether they are."""
         counters = self._run.counters
-        monitor = self._run.task.config.monitor
-        value = values[monitor]
-        lower_is_better = float("inf") if value is None else value
-        if monitor != "loss" and value is not None:
-            lower_is_better = -value
-        if lower_is_better < float(counters.best_value):
-            counters.best_value.assign(lower_is_better)
-            counters.best_step.assign(counters.global_step)
-            counters.stale_epochs.assign(0)
-            self._run.best.save()
-            return True
-        counters.stale_epochs.assign_add(1)
-        return False
+        rank = _rank(values, self._run.task.config.monitor)
+        if not counters.improves(rank):
+            counters.stale_epochs.assign_add(1)
+            return False
+        counters.best_rank.assign(rank)
+        counters.best_step.assign(counters.global_step)
+        counters.stale_epochs.assign(0)
+        self._run.best.save()
+        return True
+
+
+def _rank(values: dict[str, float | None], monitor: str) -> tuple[float, float]:
+    """Returns what is lower for better weights: the monitored value, then the loss.
+
+    The loss decides between equals: a validation AUC of 1 is soon reached, and better weights are
+    still to come.
+    """
+    loss, value = values["loss"], values[monitor]
+    assert loss is not None  # noqa: S101 - it is defined for any split that has examples
+    if value is None:
+        return float("inf"), loss
+    return (value if monitor == "loss" else -value), loss

@@ -4,52 +4,9 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.optimize
-import scipy.special
 import sklearn.metrics
 
 Z_95 = 1.959964  # two-sided 95 % of the normal distribution
-
-
-def probabilities(logits: np.ndarray, positive: int, temperature: float = 1.0) -> np.ndarray:
-    """Returns class probabilities, float64 [examples, classes].
-
-    Args:
-      logits: [examples, 1] of the class with index `positive` of two, or [examples, classes].
-      positive: see above; without meaning for several logits.
-      temperature: divides the logits (Guo et al. 2017, arXiv:1706.04599).
-    """
-    scaled = logits.astype(np.float64) / temperature
-    if logits.shape[1] > 1:
-        return scipy.special.softmax(scaled, axis=1)
-    chance = scipy.special.expit(scaled)
-    columns = [1 - chance, chance] if positive == 1 else [chance, 1 - chance]
-    return np.concatenate(columns, axis=1)
-
-
-def log_loss(
-    labels: np.ndarray, logits: np.ndarray, positive: int, temperature: float = 1.0
-) -> float:
-    """Returns the mean cross-entropy in nats, exact also where a probability rounds to 0."""
-    scaled = logits.astype(np.float64) / temperature
-    if logits.shape[1] == 1:
-        signs = np.where(labels == positive, -1.0, 1.0)
-        return float(np.logaddexp(0, signs * scaled[:, 0]).mean())
-    chosen = np.take_along_axis(scaled, labels[:, None], axis=1)[:, 0]
-    return float((scipy.special.logsumexp(scaled, axis=1) - chosen).mean())
-
-
-def fit_temperature(labels: np.ndarray, logits: np.ndarray, positive: int) -> float:
-    """Returns the temperature that makes validation probabilities honest, within [0.05, 20].
-
-    Temperature scaling of Guo et al. 2017 (arXiv:1706.04599): it changes no ranking.
-    """
-    result = scipy.optimize.minimize_scalar(
-        lambda log_t: log_loss(labels, logits, positive, math.exp(log_t)),
-        bounds=(math.log(0.05), math.log(20)),
-        method="bounded",
-    )
-    return float(math.exp(result.x))
 
 
 def evaluate(

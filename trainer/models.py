@@ -217,7 +217,7 @@ def _cnn(shape: tuple[int, int, int]) -> keras.Model:
         features = layers.Conv2D(filters, 3, padding="same", use_bias=False)(features)
         # Synchronised, so that statistics do not depend on the number of replicas.
         # The momentum lets the statistics follow within an epoch of fifty steps.
-        features = layers.BatchNormalization(momentum=0.9, synchronized=True)(features)
+        features = layers.BatchNormalization(momentum=0.75, synchronized=True)(features)
         features = layers.ReLU()(features)
         features = layers.MaxPooling2D()(features)
     return keras.Model(inputs, features, name=CNN)

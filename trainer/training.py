@@ -31,6 +31,7 @@ from trainer import (
     strategies,
 )
 from trainer import config as configs
+from trainer.calibration import Calibration
 from trainer.task import Task
 
 
@@ -158,7 +159,8 @@ def _conclude(
     task, counters = run.task, run.counters
     test = run.predict("test")
     results = conclusion.evaluate(task, run.predict("validation"), test)
-    digest = conclusion.write_bundle(directory, task, run.classifier, results["temperature"])
+    fitted = Calibration(**results["calibration"])
+    digest = conclusion.write_bundle(directory, task, run.classifier, fitted)
     summary = {
         "status": "complete",
         "steps": int(counters.global_step),

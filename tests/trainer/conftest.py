@@ -5,13 +5,7 @@ import pytest
 
 from tests import tiny
 from trainer import config as configs
-from trainer import events, models, strategies, training
-
-
-@pytest.fixture(scope="session", autouse=True)
-def two_devices():
-    """Two logical CPU devices stand in for two GPUs; they must be made first."""
-    return strategies.make("mirrored", logical_cpus=2)
+from trainer import events, models, training
 
 
 def _config(directory: pathlib.Path, **changes) -> configs.TrainConfig:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tests import tiny
 from tfrecords import dataset, exits
 from trainer import bundle, evaluation, input_pipeline, models, steps
+from trainer.calibration import Calibration
 
 SPEC = models.ModelSpec(models.CNN, 16, 1, dropout=0.2)
 
@@ -20,7 +21,7 @@ def _config(classifier, **changes):
         "target": "label",
         "class_names": ("real", "fake"),
         "positive": 1,
-        "temperature": 2.0,
+        "calibration": Calibration(2.0, 0.5),
         "threshold": 0.5,
         "trained_on": {"dataset": "tiny", "version": "1.0.0", "plan_digest": "0" * 64},
         "weights_sha256": bundle.weights_sha256(classifier),
@@ -56,7 +57,7 @@ def test_a_bundle_predicts_what_the_evaluation_on_two_replicas_did(tmp_path, two
     images = np.concatenate([batch["image"] for batch in batches.as_numpy_iterator()])[:10]
     found = bundle.load(tmp_path / "bundle").probabilities(images)
     assert found.shape == (10, 2)
-    assert found == pytest.approx(predictions.probabilities(2.0), abs=1e-5)
+    assert found == pytest.approx(predictions.probabilities(Calibration(2.0, 0.5)), abs=1e-5)
     assert found.sum(axis=1) == pytest.approx(1)
     assert found.std() > 0
 
@@ -83,8 +84,8 @@ def test_a_bundle_is_a_text_and_numbers_and_no_code(written):
 def test_a_new_bundle_takes_the_place_of_an_old_one(written):
     (written / "stale").write_text("x")
     classifier = _classifier(seed=1)
-    bundle.write(written, _config(classifier, temperature=3.0), classifier)
-    assert bundle.load(written).config.temperature == 3
+    bundle.write(written, _config(classifier, calibration=Calibration(3.0)), classifier)
+    assert bundle.load(written).config.calibration == Calibration(3.0, 0.0)
     assert [path.name for path in written.parent.iterdir()] == ["bundle"]
     assert not (written / "stale").exists()
 

@@ -145,16 +145,28 @@ def test_an_epoch_of_skipped_steps_has_no_mean():
 
 def test_an_epoch_starts_from_nothing_and_a_phase_keeps_what_is_of_the_run():
     counters = checkpoints.Counters()
-    assert float(counters.best_value) == math.inf
+    assert counters.best_rank.numpy().tolist() == [math.inf, math.inf]
     for name in ("global_step", "epoch", "step", "best_step", "stale_epochs", "skipped"):
         getattr(counters, name).assign(7)
-    for name in ("loss_sum", "accuracy_sum", "seconds", "best_value"):
+    for name in ("loss_sum", "accuracy_sum", "seconds"):
         getattr(counters, name).assign(7.0)
+    counters.best_rank.assign([7.0, 7.0])
     counters.start_epoch()
     of_the_epoch = ("step", "skipped", "loss_sum", "accuracy_sum")
     assert [float(getattr(counters, name)) for name in of_the_epoch] == [0, 0, 0, 0]
     assert (int(counters.epoch), int(counters.stale_epochs)) == (7, 7)
     counters.start_phase()
     assert (int(counters.epoch), int(counters.stale_epochs)) == (0, 0)
-    of_the_run = ("global_step", "best_step", "seconds", "best_value")
-    assert [float(getattr(counters, name)) for name in of_the_run] == [7, 7, 7, 7]
+    of_the_run = ("global_step", "best_step", "seconds")
+    assert [float(getattr(counters, name)) for name in of_the_run] == [7, 7, 7]
+    assert counters.best_rank.numpy().tolist() == [7, 7]
+
+
+@pytest.mark.parametrize(
+    ("rank", "better"),
+    [((-0.9, 0.5), True), ((-0.8, 0.4), True), ((-0.8, 0.5), False), ((-0.7, 0.1), False)],
+)
+def test_the_monitored_value_decides_and_between_equals_the_loss(rank, better):
+    counters = checkpoints.Counters()
+    counters.best_rank.assign([-0.8, 0.5])
+    assert counters.improves(rank) is better

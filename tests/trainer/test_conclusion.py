@@ -6,6 +6,7 @@ import pytest
 
 from tfrecords import dataset
 from trainer import bundle, conclusion, evaluation, models, plots
+from trainer.calibration import Calibration
 from trainer.task import Task
 
 # The stored order of ten examples in three shards.
@@ -22,24 +23,25 @@ def _predictions(logits, labels=LABELS):
     return evaluation.Predictions(np.array(logits, np.float32)[:, None], labels, positive=1)
 
 
-def test_the_temperature_of_the_validation_split_is_used_for_both(task):
+def test_the_calibration_of_the_validation_split_is_used_for_both(task):
     # Three of four are right at a logit of 2 ln 3, which is honest at ln 3.
     logits = 2 * math.log(3) * np.array([1, 1, 1, 1, -1, -1, -1, -1])
     validation = _predictions(logits, np.array([1, 1, 1, 0, 0, 0, 0, 1]))
     test = _predictions([1, -1], np.array([1, 1]))
     found = conclusion.evaluate(task, validation, test)
-    assert found["temperature"] == pytest.approx(2, rel=1e-3)
+    assert found["calibration"]["temperature"] == pytest.approx(2, rel=1e-3)
+    assert found["calibration"]["offset"] == pytest.approx(0, abs=1e-3)
     assert found["validation"]["accuracy"] == 0.75
     assert found["test"]["confusion_matrix"] == [[0, 0], [1, 1]]
 
 
 def test_the_bundle_says_what_the_model_is_and_was_trained_on(task, tmp_path):
     classifier = models.build(task.model_spec)
-    digest = conclusion.write_bundle(tmp_path, task, classifier, 1.5)
+    digest = conclusion.write_bundle(tmp_path, task, classifier, Calibration(1.5, 0.25))
     config = bundle.load(tmp_path / "bundle").config
     assert config.weights_sha256 == digest == bundle.weights_sha256(classifier)
     assert (config.class_names, config.positive) == (("real", "fake"), 1)
-    assert (config.temperature, config.threshold) == (1.5, 0.5)
+    assert (config.calibration, config.threshold) == (Calibration(1.5, 0.25), 0.5)
     assert config.trained_on == {
         "dataset": "tiny",
         "version": "1.0.0",
@@ -64,7 +66,7 @@ def captions(monkeypatch):
 def test_the_worst_mistakes_come_first_and_are_named(task, captions):
     logits = np.where(LABELS == 1, 5.0, -5.0)
     logits[[2, 4, 9]] = [1.0, -3.0, 2.0]
-    found = conclusion._worst_mistakes(task, _predictions(logits), temperature=1.0)
+    found = conclusion._worst_mistakes(task, _predictions(logits), Calibration())
     assert list(found) == ["worst_mistakes"]
     assert captions == [
         "test/0001.jpg\nis fake; real 0.95",
@@ -75,7 +77,7 @@ def test_the_worst_mistakes_come_first_and_are_named(task, captions):
 
 def test_without_mistakes_there_is_no_picture_of_them(task, captions):
     logits = np.where(LABELS == 1, 5.0, -5.0)
-    assert conclusion._worst_mistakes(task, _predictions(logits), temperature=1.0) == {}
+    assert conclusion._worst_mistakes(task, _predictions(logits), Calibration()) == {}
     assert captions == []
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests import tiny
 from tfrecords import dataset, exits
-from trainer import evaluation, input_pipeline, models, steps, strategies
+from trainer import calibration, evaluation, input_pipeline, models, steps, strategies
 
 # Three shards are stored one after the other: examples 0, 3, 6, 9, then 1, 4, 7, then 2, 5, 8.
 LABELS = [0, 1, 0, 1, 1, 0, 1, 0, 1, 0]
@@ -78,6 +78,8 @@ def test_the_summary_by_hand():
     }
 
 
-def test_the_temperature_softens_probabilities():
+def test_the_calibration_softens_probabilities():
     predictions = evaluation.Predictions(np.array([[2 * math.log(3)]]), np.array([1]), positive=0)
-    assert predictions.probabilities(2.0).tolist() == [pytest.approx([0.75, 0.25])]
+    assert predictions.probabilities(calibration.Calibration(2.0)).tolist() == [
+        pytest.approx([0.75, 0.25])
+    ]

@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 
@@ -72,58 +70,6 @@ def test_where_a_class_is_absent_the_auc_is_not_defined():
 
 def test_where_one_of_three_classes_is_absent_the_auc_is_not_defined():
     assert metrics.roc_auc(np.array([0, 1]), np.eye(3)[[0, 1]], positive=1) is None
-
-
-@pytest.mark.parametrize(("positive", "row"), [(1, [0.25, 0.75]), (0, [0.75, 0.25])])
-def test_a_single_logit_speaks_of_the_positive_class(positive, row):
-    chances = metrics.probabilities(np.array([[math.log(3)]]), positive)
-    assert chances.tolist() == [pytest.approx(row)]
-
-
-def test_several_logits_are_a_softmax():
-    chances = metrics.probabilities(np.log([[1.0, 2.0, 5.0]]), positive=1)
-    assert chances.tolist() == [pytest.approx([0.125, 0.25, 0.625])]
-
-
-def test_the_temperature_divides_the_logits():
-    chances = metrics.probabilities(np.array([[2 * math.log(3)]]), 1, temperature=2)
-    assert chances[0, 1] == pytest.approx(0.75)
-
-
-@pytest.mark.parametrize(
-    ("logits", "label", "positive", "loss"),
-    [
-        ([[math.log(3)]], 1, 1, math.log(4 / 3)),
-        ([[math.log(3)]], 0, 1, math.log(4)),
-        ([[math.log(3)]], 0, 0, math.log(4 / 3)),
-        ([[1000.0]], 0, 1, 1000),
-        ([[1000.0]], 1, 1, 0),
-        ([[-1000.0]], 0, 0, 1000),
-        ([[1000.0, 0.0, 0.0]], 1, 1, 1000),
-        ([[0.0, 0.0, 0.0]], 2, 1, math.log(3)),
-    ],
-)
-def test_the_log_loss_is_exact_also_for_huge_logits(logits, label, positive, loss):
-    found = metrics.log_loss(np.array([label]), np.array(logits, np.float32), positive)
-    assert found == pytest.approx(loss, rel=1e-6)
-
-
-@pytest.mark.parametrize("positive", [0, 1])
-@pytest.mark.parametrize("factor", [0.5, 3.0])
-def test_the_temperature_that_was_multiplied_in_is_found_again(factor, positive):
-    # Honest logits: of 10 examples with probability k/10, k are positive.
-    logits, labels = [], []
-    for hits in range(1, 10):
-        logits += [[factor * math.log(hits / (10 - hits))]] * 10
-        labels += [positive] * hits + [1 - positive] * (10 - hits)
-    found = metrics.fit_temperature(np.array(labels), np.array(logits), positive)
-    assert found == pytest.approx(factor, rel=1e-3)
-
-
-def test_a_perfect_predictor_takes_the_lowest_temperature_and_a_wrong_one_the_highest():
-    logits = np.array([[-5.0], [5.0]])
-    assert metrics.fit_temperature(np.array([0, 1]), logits, 1) < 2
-    assert metrics.fit_temperature(np.array([1, 0]), logits, 1) == pytest.approx(20, rel=1e-3)
 
 
 # Newcombe 1998, Statistics in Medicine 17:857, table I, method 3.

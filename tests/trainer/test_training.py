@@ -99,7 +99,9 @@ def test_three_classes(make_config, tmp_path):
 
 def test_early_stopping_keeps_the_best_weights(make_config, tmp_path):
     # With this rate the loss soon grows, and the first validations are the best.
-    config = make_config(epochs=30, patience=2, learning_rate=0.5, schedule="constant", clip_norm=0)
+    config = make_config(
+        epochs=30, patience=2, learning_rate=0.5, schedule="constant", clip_norm=0, monitor="loss"
+    )
     summary = training.train_and_evaluate(config)
     lines = [
         line for line in events.read_metrics(tmp_path / "run") if line["split"] == "validation"
