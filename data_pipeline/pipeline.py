@@ -5,7 +5,6 @@ import dataclasses
 import fcntl
 import pathlib
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -36,7 +35,6 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
 
     Raises:
       UsageError, DataError, MachineError: see `tfrecords.exits`.
-      Interrupted: on SIGTERM; what is done is kept.
     """
     listing = _list(config)
     if config.dry_run:
@@ -44,7 +42,7 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
             survey = _scan(config, listing, pathlib.Path(cache))
         console.say_plan(config, survey, _image_size(config, survey.listing), _plan(config, survey))
         return None
-    with _locked(config.parent), _terminable():
+    with _locked(config.parent):
         publish.recover(config.directory)
         survey = _scan(config, listing, config.parent / SCAN_CACHE)
         _check_rejects(config, survey.num_listed, survey.rejects)
@@ -217,8 +215,6 @@ def _run_stage(
         )
     except Exception as error:
         # What happens in a worker arrives as text, in exceptions of the runner's choice.
-        if str(error).startswith(KeyboardInterrupt.__name__):
-            raise KeyboardInterrupt from None
         if "[Errno 28]" not in str(error) and "[Errno 122]" not in str(error):
             raise
         free = shutil.disk_usage(config.data_dir).free
@@ -266,21 +262,3 @@ def _locked(directory: pathlib.Path) -> Iterator[None]:
                 f"Another build is at work in {directory}. Wait for it, or use another --data_dir."
             ) from None
         yield
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Makes SIGTERM end a build as Ctrl-C does, with what is done kept."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise exits.Interrupted(
-            "Interrupted; the shards that are done are kept. Run the same command again to go on."
-        ) from None
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -75,6 +75,7 @@ def _local_runner(workers: int) -> tuple[fn_runner.FnApiRunner, list[str]]:
     if workers <= 1:
         return fn_runner.FnApiRunner(), []
     environment = environments.SubprocessSDKEnvironment.from_command_string(
-        f"{shlex.quote(sys.executable)} -m data_pipeline.worker"
+        # Beam gives this to a shell, which would stand between the worker and its parent.
+        f"exec {shlex.quote(sys.executable)} -m data_pipeline.worker {os.getpid()}"
     )
     return fn_runner.FnApiRunner(environment), [f"--direct_num_workers={workers}"]

@@ -1,15 +1,35 @@
-"""A worker process of the local runner: Beam's own, without its diary on standard error."""
+"""A worker process of the local runner: Beam's own, which speaks only through its results.
 
-import json
+It ends with the process that started it, however that one ended, and leaves Ctrl-C to it.
+"""
+
 import logging
 import os
+import signal
 import sys
+import threading
+import time
+
+PARENT_POLL_SECONDS = 0.25
+
+
+def end_with(parent: int) -> None:
+    """Ends this process soon after the process `parent` has ended."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_POLL_SECONDS)
+    os._exit(1)
+
 
 if __name__ == "__main__":
-    # Beam sets up its log before it reads the level that is asked of it.
-    logging.getLogger().addHandler(logging.NullHandler())
-    os.environ["PIPELINE_OPTIONS"] = json.dumps({"default_sdk_harness_log_level": "ERROR"})
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=end_with, args=(int(sys.argv[1]),), daemon=True).start()
+    logging.disable()  # errors come back as exceptions
+    # Without it Beam starts no log client, which prints when the other side is gone.
+    os.environ.pop("LOGGING_API_SERVICE_DESCRIPTOR", None)
 
     from apache_beam.runners.worker import sdk_worker_main
 
-    sdk_worker_main.main(sys.argv)
+    # When the other side is gone, each thread would print a traceback.
+    sys.excepthook = lambda *_: None
+    threading.excepthook = lambda _: None
+    sdk_worker_main.main(sys.argv[:1])

@@ -72,6 +72,18 @@ def _hashes(directory):
     }
 
 
+def _wait_until_alone(group):
+    """Waits until no process of a group is left; communicate() returns when none can write."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("a worker outlived its build")
+
+
 @pytest.mark.slow
 def test_a_killed_build_goes_on_to_the_same_bytes(tmp_path):
     painted.folder(tmp_path / "source", count=400)
@@ -105,7 +117,8 @@ def test_a_killed_build_goes_on_to_the_same_bytes(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_terminated_build_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize(("num_workers", "number"), [(1, signal.SIGTERM), (2, signal.SIGINT)])
+def test_an_interrupted_build_says_how_to_go_on(tmp_path, num_workers, number):
     painted.folder(tmp_path / "source", count=400)
     command = _command(
         "--dataset=tiny",
@@ -113,15 +126,22 @@ def test_a_terminated_build_says_how_to_go_on(tmp_path):
         f"--source={tmp_path / 'source'}",
         f"--data_dir={tmp_path / 'data'}",
         "--records_per_shard=2",
-        "--num_workers=1",
+        f"--num_workers={num_workers}",
     )
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
     _wait_for_shards(tmp_path / "data" / "tiny", 3)
-    process.terminate()
+    os.killpg(process.pid, number)  # as a terminal does: the workers get it too
     _, stderr = process.communicate(timeout=60)
+    _wait_until_alone(process.pid)
     assert process.returncode == 75
     assert stderr.decode() == (
-        "Interrupted; the shards that are done are kept. Run the same command again to go on.\n"
+        "\nInterrupted; what is done is kept. Run the same command again to go on.\n"
     )
 
 
