@@ -25,6 +25,7 @@ from data_pipeline.survey import Survey
 from tfrecords import dataset, exits, names
 
 SCAN_CACHE = ".scan"
+WRITE_SECONDS = 0.005  # about what storing one image takes
 
 
 def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
@@ -70,8 +71,10 @@ def _scan(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> Survey:
     num_images = sum(len(batch.references) for batch in batches)
     if batches:
         before = scan.count(cache)
+        seconds = sum(ref.location.read_seconds for batch in batches for ref in batch.references)
+        num_workers = stages.workers_worth_starting(seconds, config.num_workers)
         with progress.shown("Scanning", num_images, lambda: scan.count(cache) - before):
-            _run_stage(config, "ScanFiles", stages.ScanFiles(), batches, num_images)
+            _run_stage(config, "ScanFiles", stages.ScanFiles(), batches, num_workers)
         known.reload()
     scanned, rejects = [], list(listing.rejects)
     for reference in listing.references:
@@ -172,10 +175,11 @@ def _write(
     _check_space(directory, left, image_size)
     if left:
         tasks = [write.Task(str(directory), shard, image_size) for shard in left]
-        num_images = sum(len(shard.items) for shard in left)
+        seconds = WRITE_SECONDS * sum(len(shard.items) for shard in left)
+        num_workers = config.num_workers or stages.workers_worth_starting(seconds)
         total = sum(len(shard.items) for shard in planned.shards)
         with progress.shown("Writing", total, lambda: _count_written(directory, planned)):
-            _run_stage(config, "WriteShards", stages.WriteShards(), tasks, num_images)
+            _run_stage(config, "WriteShards", stages.WriteShards(), tasks, num_workers)
     sidecars = [write.done(directory, shard) for shard in planned.shards]
     lost = [s.name for s, sidecar in zip(planned.shards, sidecars, strict=True) if not sidecar]
     if lost:
@@ -202,15 +206,14 @@ def _count_written(directory: pathlib.Path, planned: plan.Plan) -> int:
 
 
 def _run_stage(
-    config: BuildConfig, name: str, transform: Any, elements: Sequence[object], num_images: int
+    config: BuildConfig, name: str, transform: Any, elements: Sequence[object], num_workers: int
 ) -> None:
     try:
         stages.run(
             name,
             transform,
             elements,
-            num_images,
-            num_workers=config.num_workers,
+            num_workers,
             beam_options=config.beam_options,
         )
     except Exception as error:

@@ -18,6 +18,11 @@ from tfrecords import exits, manifest, names
 
 Scanned = tuple[Reference, Facts]
 
+# A shard is the unit of work and of resuming: a small dataset has several too. Not as many as there
+# are workers, because the same source must give the same shards on every machine.
+SHARDS_TO_SHARE = 8
+MIN_RECORDS_TO_SHARE = 64
+
 _RECORD_BYTES = 300  # of a record beside its image
 _BYTES_PER_PIXEL = 1.0  # of a JPEG of quality 95 without chroma subsampling, at the most
 
@@ -152,8 +157,9 @@ def _check_splits(by_split: Mapping[str, Sequence[Scanned]], options: Options) -
 def _shards(
     dataset: str, split: str, items: Sequence[Scanned], records_per_shard: int
 ) -> list[ShardPlan]:
-    """Returns as few shards as may be, equal to one record."""
-    count = -(-len(items) // records_per_shard)
+    """Returns as few shards as may be, equal to one record, but enough for several workers."""
+    shareable = min(SHARDS_TO_SHARE, len(items) // MIN_RECORDS_TO_SHARE)
+    count = max(-(-len(items) // records_per_shard), shareable)
     starts = [len(items) * index // count for index in range(count + 1)] if count else []
     return [
         ShardPlan(

@@ -21,8 +21,8 @@ logging.disable(_disabled)
 
 from data_pipeline import scan, write  # noqa: E402
 
-# A worker process takes some seconds to start; it must have more to do than that.
-IMAGES_PER_WORKER = 1000
+# A worker process takes two seconds to start; it must have more to do than that.
+SECONDS_PER_WORKER = 4.0
 
 
 class ScanFiles(beam.PTransform):
@@ -45,9 +45,8 @@ def run(
     name: str,
     transform: beam.PTransform,
     elements: Sequence[object],
-    num_images: int,
+    num_workers: int,
     *,
-    num_workers: int = 0,
     beam_options: Sequence[str] = (),
 ) -> None:
     """Runs a stage over its elements and waits for it.
@@ -56,17 +55,25 @@ def run(
       name: of the step, in CamelCase.
       transform: the stage.
       elements: its input.
-      num_images: how much work that is.
-      num_workers: processes; 0 chooses by the work and the machine.
+      num_workers: processes; unless `beam_options` choose another runner.
       beam_options: further options of Beam, which choose another runner.
     """
     runner, flags = None, list(beam_options)
     if not any(flag.startswith("--runner") for flag in flags):
-        workers = num_workers or min(os.cpu_count() or 1, num_images // IMAGES_PER_WORKER)
-        runner, local_flags = _local_runner(workers)
+        runner, local_flags = _local_runner(num_workers)
         flags = [*local_flags, *flags]
     with beam.Pipeline(runner, pipeline_options.PipelineOptions(flags)) as pipeline:
         _ = pipeline | f"Create{name}" >> beam.Create(elements) | name >> transform
+
+
+def workers_worth_starting(seconds: float, at_most: int = 0) -> int:
+    """Returns how many processes shorten work that takes one of them `seconds`.
+
+    Args:
+      seconds: about how long one process would take.
+      at_most: 0 stands for the machine's processors.
+    """
+    return max(1, min(at_most or os.cpu_count() or 1, int(seconds / SECONDS_PER_WORKER)))
 
 
 def _local_runner(workers: int) -> tuple[fn_runner.FnApiRunner, list[str]]:

@@ -141,3 +141,18 @@ def test_each_file_has_one_fate_and_no_group_straddles_splits(files, seed, recor
         lengths = [len(shard.items) for shard in planned.shards if shard.split == split]
         assert max(lengths) - min(lengths) <= 1
         assert max(lengths) <= records_per_shard
+
+
+@pytest.mark.parametrize(
+    ("num_records", "records_per_shard", "lengths"),
+    [
+        (127, 1024, [127]),
+        (200, 1024, [66, 67, 67]),
+        (1600, 1024, [200] * 8),
+        (10_000, 1024, [1000] * 10),
+    ],
+)
+def test_a_small_split_has_shards_for_several_workers(num_records, records_per_shard, lengths):
+    files = [_item(f"real/{index}.jpg") for index in range(num_records)]
+    options = plan.Options("tiny", 0, (1.0, 0.0, 0.0), 64, records_per_shard)
+    assert [len(shard.items) for shard in plan.make(files, options).shards] == lengths

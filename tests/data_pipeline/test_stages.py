@@ -1,0 +1,16 @@
+import os
+
+import pytest
+
+from data_pipeline import stages
+
+
+@pytest.mark.parametrize(
+    ("seconds", "at_most", "workers"), [(0.5, 8, 1), (9.0, 8, 2), (900.0, 8, 8), (900.0, 1, 1)]
+)
+def test_a_worker_is_started_where_it_has_more_to_do_than_starting(seconds, at_most, workers):
+    assert stages.workers_worth_starting(seconds, at_most) == workers
+
+
+def test_by_default_there_are_no_more_workers_than_processors():
+    assert stages.workers_worth_starting(1e6) == os.cpu_count()
