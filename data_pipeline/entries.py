@@ -6,6 +6,7 @@ import pathlib
 import stat
 import zipfile
 from collections.abc import Iterator
+from typing import Self
 
 from data_pipeline import image_policy
 from data_pipeline.locations import File, Location, ZipMember
@@ -29,6 +30,10 @@ class Entry:
     def parts(self) -> tuple[str, ...]:
         """The names on the path."""
         return tuple(self.path.split("/"))
+
+    def below(self, depth: int) -> Self:
+        """Returns the entry without the first folders of its path."""
+        return dataclasses.replace(self, path="/".join(self.parts[depth:]))
 
 
 def find(source: pathlib.Path) -> list[Entry]:

@@ -62,27 +62,31 @@ def image_folder(source: pathlib.Path | None, seed: int) -> Listing:
     """
     if source is None:
         raise exits.UsageError("--layout=image_folder needs --source=DIRECTORY or --source=ZIP.")
-    found = entries.find(source)
-    depth, has_splits = _shape(found)
-    class_depth = depth + has_splits
-    usable = [entry for entry in found if len(entry.parts) > class_depth + 1 and entry.location]
-    names = sorted({entry.parts[class_depth].lower() for entry in usable})
+    everything = entries.find(source)
+    depth, has_splits = _shape(everything)
+    # The same images have the same names, with or without a folder around them all.
+    found = [entry.below(depth) for entry in everything if len(entry.parts) > depth]
+    outside = [entry for entry in everything if len(entry.parts) <= depth]
+    usable = [entry for entry in found if len(entry.parts) > has_splits + 1 and entry.location]
+    unusable = [
+        entry for entry in found if not (len(entry.parts) > has_splits + 1 and entry.location)
+    ]
+    names = sorted({entry.parts[has_splits].lower() for entry in usable})
     target = _target(names, source)
     references = tuple(
         Reference(
             image_id=entry.path,
             location=entry.location,
-            targets={schema.LABEL: target.class_names.index(entry.parts[class_depth].lower())},
+            targets={schema.LABEL: target.class_names.index(entry.parts[has_splits].lower())},
             group_id=entry.path,
-            split=_SPLITS[entry.parts[depth].lower()] if has_splits else None,
+            split=_SPLITS[entry.parts[0].lower()] if has_splits else None,
         )
         for entry in usable
         if entry.location
     )
     rejects = tuple(
         Reject(entry.path, entry.reason or "no_class", entry.detail or "outside the class folders")
-        for entry in found
-        if not (len(entry.parts) > class_depth + 1 and entry.location)
+        for entry in (*outside, *unusable)
     )
     return Listing(references, rejects, {schema.LABEL: target})
 
@@ -110,6 +114,12 @@ def _target(names: list[str], source: pathlib.Path) -> Target:
         raise exits.DataError(
             f"--source={source} must hold two or more class folders. "
             f"Received: {', '.join(names) or 'none'}. Expected: [split/]class/images."
+        )
+    unwritable = [ascii(name) for name in names if not name.isprintable()]
+    if unwritable:
+        raise exits.DataError(
+            f"--source={source}: the names of class folders must be printable UTF-8. "
+            f"Received: {', '.join(unwritable)}. Rename them."
         )
     return Target(tuple(names))
 

@@ -1,3 +1,4 @@
+import os
 import zipfile
 
 import pytest
@@ -54,8 +55,8 @@ def test_folders_around_all_are_stepped_into_and_stray_files_are_named(tmp_path)
     names = ("a/b/valid/real/1.jpg", "a/b/valid/fake/2.jpg", "a/readme.txt", "train.csv")
     listing = layouts.image_folder(_write(tmp_path, *names), 0)
     assert _listed(listing) == [
-        ("a/b/valid/fake/2.jpg", 1, "validation"),
-        ("a/b/valid/real/1.jpg", 0, "validation"),
+        ("valid/fake/2.jpg", 1, "validation"),
+        ("valid/real/1.jpg", 0, "validation"),
     ]
     assert [(reject.image_id, reject.reason) for reject in listing.rejects] == [
         ("a/readme.txt", "no_class"),
@@ -71,6 +72,19 @@ def test_an_archive_is_listed_as_its_directory(tmp_path):
     from_directory = layouts.image_folder(source, 0)
     from_archive = layouts.image_folder(tmp_path / "source.zip", 0)
     assert _listed(from_archive) == _listed(from_directory)
+
+
+def test_a_folder_around_all_changes_no_name(tmp_path):
+    names = ("real/1.jpg", "fake/sub/2.jpg")
+    plain = layouts.image_folder(_write(tmp_path / "plain", *names), 0)
+    around = _write(tmp_path / "wrapped", *(f"images/{name}" for name in names))
+    assert _listed(layouts.image_folder(around, 0)) == _listed(plain)
+
+
+@pytest.mark.parametrize("name", ["two\nlines", os.fsdecode(b"cl\xffss")])
+def test_a_class_that_cannot_stand_in_a_file_of_lines_is_refused(tmp_path, name):
+    with pytest.raises(exits.DataError, match=r"printable UTF-8\. Received: .*Rename them"):
+        layouts.image_folder(_write(tmp_path, "cat/1.jpg", f"{name}/2.jpg"), 0)
 
 
 @pytest.mark.parametrize("names", [("cat/1.jpg", "cat/2.jpg"), ("1.jpg",), ("train/cat/1.jpg",)])
