@@ -216,6 +216,8 @@ def _run_stage(
             num_workers,
             beam_options=config.beam_options,
         )
+    except exits.UsageError:
+        raise
     except Exception as error:
         # What happens in a worker arrives as text, in exceptions of the runner's choice.
         if "[Errno 28]" not in str(error) and "[Errno 122]" not in str(error):

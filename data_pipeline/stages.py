@@ -20,6 +20,7 @@ from apache_beam.transforms import environments  # noqa: E402
 logging.disable(_disabled)
 
 from data_pipeline import scan, write  # noqa: E402
+from tfrecords import exits  # noqa: E402
 
 # A worker process takes two seconds to start; it must have more to do than that.
 SECONDS_PER_WORKER = 4.0
@@ -57,12 +58,19 @@ def run(
       elements: its input.
       num_workers: processes; unless `beam_options` choose another runner.
       beam_options: further options of Beam, which choose another runner.
+
+    Raises:
+      UsageError: Beam knows no such runner.
     """
     runner, flags = None, list(beam_options)
     if not any(flag.startswith("--runner") for flag in flags):
         runner, local_flags = _local_runner(num_workers)
         flags = [*local_flags, *flags]
-    with beam.Pipeline(runner, pipeline_options.PipelineOptions(flags)) as pipeline:
+    try:
+        pipeline = beam.Pipeline(runner, pipeline_options.PipelineOptions(flags))
+    except ValueError as error:
+        raise exits.UsageError(f"Beam refuses its options: {error}") from error
+    with pipeline:
         _ = pipeline | f"Create{name}" >> beam.Create(elements) | name >> transform
 
 

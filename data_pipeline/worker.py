@@ -29,7 +29,6 @@ if __name__ == "__main__":
 
     from apache_beam.runners.worker import sdk_worker_main
 
-    # When the other side is gone, each thread would print a traceback.
-    sys.excepthook = lambda *_: None
-    threading.excepthook = lambda _: None
+    # Beam prints each error that it sends back, and a traceback per thread when nobody listens.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     sdk_worker_main.main(sys.argv[:1])

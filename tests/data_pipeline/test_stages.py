@@ -3,6 +3,7 @@ import os
 import pytest
 
 from data_pipeline import stages
+from tfrecords import exits
 
 
 @pytest.mark.parametrize(
@@ -14,3 +15,8 @@ def test_a_worker_is_started_where_it_has_more_to_do_than_starting(seconds, at_m
 
 def test_by_default_there_are_no_more_workers_than_processors():
     assert stages.workers_worth_starting(1e6) == os.cpu_count()
+
+
+def test_a_runner_that_beam_does_not_know_is_refused():
+    with pytest.raises(exits.UsageError, match="Unexpected pipeline runner: Foo"):
+        stages.run("ScanFiles", stages.ScanFiles(), [], 1, beam_options=["--runner=Foo"])
