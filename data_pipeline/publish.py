@@ -141,7 +141,12 @@ def swap_in(incomplete: pathlib.Path, directory: pathlib.Path) -> dataset.Datase
 
 
 def recover(directory: pathlib.Path) -> None:
-    """Mends what a kill between the two renames of `swap_in` has left."""
+    """Mends what a kill in the middle of `swap_in` has left."""
+    if directory.exists():
+        for path in directory.parent.glob(f"{directory.name}.incomplete-*"):
+            # An old dataset that was exchanged for the new one, and not yet deleted.
+            if (path / names.MANIFEST).exists() and not (path / write.SIDECARS).exists():
+                shutil.rmtree(path)
     replaced = directory.with_name(directory.name + _REPLACED)
     if not replaced.exists():
         return

@@ -51,3 +51,17 @@ def test_a_kill_before_the_old_one_was_deleted_is_mended(tmp_path):
     shutil.copytree(new, new.with_name("1.0.0.replaced"))
     publish.recover(new)
     assert [path.name for path in new.parent.iterdir()] == ["1.0.0"]
+
+
+def test_a_kill_after_the_exchange_is_mended(two_datasets):
+    new, old = two_datasets
+    publish.recover(new)
+    assert not old.exists()
+    assert publish.dataset.load(new).manifest.num_examples == 74
+
+
+def test_an_unfinished_build_is_no_old_dataset(two_datasets):
+    published, unfinished = two_datasets
+    (unfinished / publish.write.SIDECARS).mkdir()
+    publish.recover(published)
+    assert unfinished.exists()
