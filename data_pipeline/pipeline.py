@@ -11,6 +11,7 @@ from typing import Any
 
 from data_pipeline import (
     console,
+    image_policy,
     layouts,
     plan,
     progress,
@@ -24,7 +25,7 @@ from data_pipeline.references import UNREADABLE, Facts, Listing, Reject
 from data_pipeline.survey import Survey
 from tfrecords import dataset, exits, names
 
-SCAN_CACHE = ".scan"
+SCAN_CACHE = f".scan-{image_policy.POLICY_VERSION}"  # another policy judges files otherwise
 WRITE_SECONDS = 0.005  # about what storing one image takes
 
 
@@ -47,7 +48,7 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
         publish.recover(config.directory)
         survey = _scan(config, listing, config.parent / SCAN_CACHE)
         _check_rejects(config, survey.num_listed, survey.rejects)
-        built = _published(config, _plan(config, survey))
+        built = _published(config, _plan(config, survey), survey.num_listed)
         if built is None:
             built = _build(config, survey)
     return built
@@ -124,7 +125,7 @@ def _fractions(config: BuildConfig, listing: Listing) -> tuple[float, ...] | Non
     return config.fractions()
 
 
-def _published(config: BuildConfig, planned: plan.Plan) -> dataset.Dataset | None:
+def _published(config: BuildConfig, planned: plan.Plan, num_listed: int) -> dataset.Dataset | None:
     """Returns the dataset if it was built before exactly so, and is whole."""
     if config.overwrite or not config.directory.exists():
         return None
@@ -136,6 +137,11 @@ def _published(config: BuildConfig, planned: plan.Plan) -> dataset.Dataset | Non
             "--dataset to keep both."
         )
     print("This dataset is complete already.")
+    if built.manifest.listed != num_listed:
+        print(
+            f"The source had {built.manifest.listed:,} files then; what changed are copies and "
+            "rejects. --overwrite brings the report up to date."
+        )
     console.say_next(config, built)
     return built
 

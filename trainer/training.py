@@ -7,14 +7,16 @@ Where a run goes on when its command is given again:
 3. else training starts with the first phase.
 """
 
+import contextlib
 import functools
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfrecords import dataset
+from tfrecords import dataset, exits
 from trainer import (
     checkpoints,
     conclusion,
@@ -54,12 +56,37 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
         run_directory.claim(directory, config, source.manifest.plan_digest)
         summary = run_directory.read_summary(directory)
         if summary is None:
-            with interruption.Interruption() as stop:
+            with interruption.Interruption() as stop, _explained(task, directory):
                 summary = _train(task, strategy, directory, stop)
         else:
             print("This run is complete already; another --run_dir starts a new one.")
     _say_results(directory, summary)
     return summary
+
+
+@contextlib.contextmanager
+def _explained(task: Task, directory: pathlib.Path) -> Iterator[None]:
+    """Turns what TensorFlow says of full disks, memory and damaged records into a remedy."""
+    try:
+        yield
+    except tf.errors.DataLossError as error:
+        raise exits.DataError(
+            f"A record of {task.source.directory} is damaged: {error.message} "
+            f"Build it again with: {task.source.manifest.command} --overwrite"
+        ) from error
+    except tf.errors.OpError as error:
+        if "No space left on device" in str(error):
+            raise exits.MachineError(
+                f"The disk of {directory} is full. The last checkpoint is whole: make room and "
+                "run the same command again."
+            ) from error
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            raise exits.MachineError(
+                "A device ran out of memory. Use a smaller --global_batch_size (received: "
+                f"{task.config.global_batch_size}) or --image_size (received: "
+                f"{task.image_size}), in another --run_dir."
+            ) from error
+        raise
 
 
 def _train(

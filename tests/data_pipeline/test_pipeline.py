@@ -102,6 +102,14 @@ def test_a_second_build_finds_it_complete(make_config, capsys):
     assert "complete already" in capsys.readouterr().out
 
 
+def test_a_new_file_that_changes_no_shard_is_spoken_of(make_config, tmp_path, capsys):
+    pipeline.build_dataset(make_config())
+    copy = tmp_path / "source" / "real" / "zzz.jpg"
+    copy.write_bytes((tmp_path / "source" / "real" / "000.jpg").read_bytes())
+    pipeline.build_dataset(make_config())
+    assert "The source had 12 files then" in capsys.readouterr().out
+
+
 def test_every_number_of_workers_gives_the_same_bytes(make_config, tmp_path):
     one = pipeline.build_dataset(make_config(num_workers=1))
     two = pipeline.build_dataset(make_config(num_workers=2, data_dir=str(tmp_path / "two")))

@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+import tensorflow as tf
 
 from tests import tiny
 from tfrecords import exits
@@ -213,6 +214,33 @@ def test_a_batch_that_the_replicas_do_not_divide_is_refused(make_config):
 def test_a_batch_larger_than_the_split_is_refused(make_config):
     with pytest.raises(exits.UsageError, match="must not exceed the 48 examples.*Received: 64"):
         training.train_and_evaluate(make_config(global_batch_size=64))
+
+
+def test_a_damaged_record_is_named_with_the_command_that_mends_it(make_config, tmp_path):
+    shard = tmp_path / "data/tiny/1.0.0/tiny-train.tfrecord-00001-of-00003"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(
+        exits.DataError, match=r"A record of .*tiny/1\.0\.0 is damaged.* --overwrite"
+    ):
+        training.train_and_evaluate(make_config())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("/run/ckpt; No space left on device", "The disk of .*run is full. The last checkpoint is"),
+        ("OOM when allocating tensor", r"ran out of memory. Use a smaller --global_batch_size \(r"),
+    ],
+)
+def test_what_the_machine_lacks_is_said_with_its_remedy(make_config, monkeypatch, words, message):
+    def fail(self, number):
+        raise tf.errors.ResourceExhaustedError(None, None, words)
+
+    monkeypatch.setattr("trainer.checkpoints.PhaseCheckpoints.save", fail)
+    with pytest.raises(exits.MachineError, match=message):
+        training.train_and_evaluate(make_config())
 
 
 @pytest.mark.slow
