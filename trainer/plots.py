@@ -10,6 +10,7 @@ from PIL import Image
 
 TRAIN_COLOR = "#8a94a6"
 VALIDATION_COLOR = "#1f6feb"
+GRID_INCHES = 9.0  # as wide as the report, so that captions keep their size
 _STYLE: dict[str, Any] = {"color": "#3d4450", "fontsize": 9}
 
 
@@ -69,8 +70,9 @@ def confusion_matrix(confusion: list[list[int]], class_names: tuple[str, ...]) -
 def image_grid(images: list[np.ndarray], captions: list[str], columns: int = 4) -> np.ndarray:
     """Returns images [size, size, 3] in a grid, each over its caption."""
     rows = max(1, -(-len(images) // columns))
+    cell = GRID_INCHES / columns
     figure = matplotlib.figure.Figure(
-        figsize=(2.1 * columns, 2.45 * rows), dpi=110, layout="constrained"
+        figsize=(GRID_INCHES, rows * (cell + 0.35)), dpi=110, layout="constrained"
     )
     panels = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     for panel in panels:

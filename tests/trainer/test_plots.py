@@ -60,9 +60,9 @@ def test_a_class_without_examples_can_be_drawn():
 def test_a_grid_shows_each_image():
     red, green, blue = (np.full((4, 4, 3), c, np.uint8) for c in np.eye(3, dtype=np.uint8) * 255)
     picture = plots.image_grid([red, green, blue], ["a", "b", "c"], columns=2)
-    assert picture.shape == (539, 462, 3)
+    assert picture.shape == (1067, 990, 3)
     assert {(255, 0, 0), (0, 255, 0), (0, 0, 255)} <= _colors(picture)
-    assert np.argwhere((picture == (0, 0, 255)).all(axis=2))[:, 0].min() > 539 // 2
+    assert np.argwhere((picture == (0, 0, 255)).all(axis=2))[:, 0].min() > 1067 // 2
 
 
 @pytest.mark.parametrize("text", ["cost$\\frac$", "$$", "a_b^c\\"])
