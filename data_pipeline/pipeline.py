@@ -1,12 +1,10 @@
 """The program behind `data_pipeline.build`: list -> scan -> plan -> write -> publish."""
 
-import contextlib
 import dataclasses
-import fcntl
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from data_pipeline import (
@@ -23,7 +21,7 @@ from data_pipeline import (
 from data_pipeline.config import SOURCE_SPLITS, BuildConfig
 from data_pipeline.references import UNREADABLE, Facts, Listing, Reject
 from data_pipeline.survey import Survey
-from tfrecords import dataset, exits, names
+from tfrecords import dataset, directories, exits, names
 
 SCAN_CACHE = f".scan-{image_policy.POLICY_VERSION}"  # another policy judges files otherwise
 WRITE_SECONDS = 0.005  # about what storing one image takes
@@ -44,7 +42,7 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
             survey = _scan(config, listing, pathlib.Path(cache))
         console.say_plan(config, survey, _image_size(config, survey.listing), _plan(config, survey))
         return None
-    with _locked(config.parent):
+    with directories.exclusive(config.parent, "--data_dir"):
         publish.recover(config.directory)
         survey = _scan(config, listing, config.parent / SCAN_CACHE)
         _check_rejects(config, survey.num_listed, survey.rejects)
@@ -259,17 +257,3 @@ def _check_rejects(config: BuildConfig, num_listed: int, rejects: Sequence[Rejec
         f"--max_reject_fraction={config.max_reject_fraction:g}. Nothing was published. Each file "
         f"is named in {path}. Mend the source, or allow more."
     )
-
-
-@contextlib.contextmanager
-def _locked(directory: pathlib.Path) -> Iterator[None]:
-    """Makes a directory and keeps other builds out of it."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise exits.UsageError(
-                f"Another build is at work in {directory}. Wait for it, or use another --data_dir."
-            ) from None
-        yield

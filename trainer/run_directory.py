@@ -1,10 +1,7 @@
-"""The directory of a run: who may use it, and the small files in it."""
+"""The directory of a run: which run it belongs to, and the small files in it."""
 
-import contextlib
-import fcntl
 import json
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 from tfrecords import exits
@@ -24,24 +21,6 @@ PICTURES = "pictures"
 _MAY_CHANGE = {"checkpoint_steps", "data_dir", "log_steps", "logical_cpus", "run_dir", "strategy"}
 
 
-@contextlib.contextmanager
-def locked(path: pathlib.Path) -> Iterator[None]:
-    """Makes the directory and keeps other processes out of it.
-
-    Raises:
-      UsageError: another process is at work in it.
-    """
-    path.mkdir(parents=True, exist_ok=True)
-    with (path / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise exits.UsageError(
-                f"{path} is in use by another process. Wait for it, or choose another --run_dir."
-            ) from None
-        yield
-
-
 def claim(path: pathlib.Path, config: configs.TrainConfig, plan_digest: str) -> None:
     """Notes what the run is, or checks that it is the one that was started here before.
 
@@ -49,11 +28,13 @@ def claim(path: pathlib.Path, config: configs.TrainConfig, plan_digest: str) -> 
       UsageError: the directory belongs to a run with other flags or on another dataset.
     """
     note = path / CONFIG
-    if note.exists():
+    # A run that came to nothing, by a flag that had to be mended, does not hold the directory.
+    has_begun = (path / SUMMARY).exists() or any((path / CHECKPOINTS).rglob("*.index"))
+    if note.exists() and has_begun:
         _check_same(path, json.loads(note.read_text(encoding="utf-8")), config, plan_digest)
         return
     strangers = sorted(entry.name for entry in path.iterdir() if entry.name != ".lock")
-    if strangers:
+    if strangers and not note.exists():
         raise exits.UsageError(
             f"{path} is already in use, and not by a run: it holds {', '.join(strangers[:3])}. "
             "Choose another --run_dir."

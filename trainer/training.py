@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfrecords import dataset, exits
+from tfrecords import dataset, directories, exits
 from trainer import (
     checkpoints,
     conclusion,
@@ -52,7 +52,7 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
     strategy = strategies.make(config.strategy, logical_cpus=config.logical_cpus)
     strategies.per_replica_batch_size(strategy, config.global_batch_size)
     directory = config.run_path
-    with run_directory.locked(directory):
+    with directories.exclusive(directory, "--run_dir"):
         run_directory.claim(directory, config, source.manifest.plan_digest)
         summary = run_directory.read_summary(directory)
         if summary is None:

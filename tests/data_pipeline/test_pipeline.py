@@ -12,7 +12,7 @@ import tensorflow as tf
 from data_pipeline import pipeline, stages
 from data_pipeline.config import BuildConfig
 from tests.data_pipeline import painted
-from tfrecords import dataset, example, exits, framing
+from tfrecords import dataset, directories, example, exits, framing
 
 
 @pytest.fixture
@@ -240,7 +240,10 @@ def test_splits_that_the_source_does_not_have_cannot_be_kept(make_config):
 
 def test_two_builds_do_not_share_a_directory(make_config):
     config = make_config()
-    with pipeline._locked(config.parent), pytest.raises(exits.UsageError, match="Another build"):
+    with (
+        directories.exclusive(config.parent, "--data_dir"),
+        pytest.raises(exits.UsageError, match="is in use by another process.*--data_dir"),
+    ):
         pipeline.build_dataset(config)
 
 

@@ -1,0 +1,45 @@
+import subprocess
+import sys
+
+import pytest
+
+from tfrecords import directories, exits
+
+
+def test_a_directory_that_is_in_use_is_refused(tmp_path):
+    path = tmp_path / "a" / "run"
+    with (
+        directories.exclusive(path, "--run_dir"),
+        pytest.raises(exits.UsageError, match=r"run is in use by .* choose another --run_dir\."),
+        directories.exclusive(path, "--run_dir"),
+    ):
+        raise AssertionError
+    with directories.exclusive(path, "--run_dir"):
+        assert path.is_dir()
+
+
+def test_the_lock_of_another_process_counts_until_it_is_killed(tmp_path):
+    hold = (
+        "import fcntl, sys, time\n"
+        "lock = open(sys.argv[1], 'w')\n"
+        "fcntl.flock(lock, fcntl.LOCK_EX)\n"
+        "print('held', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", hold, str(tmp_path / ".lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(exits.UsageError), directories.exclusive(tmp_path, "--run_dir"):
+            raise AssertionError
+        holder.kill()
+    with directories.exclusive(tmp_path, "--run_dir"):
+        pass
+
+
+def test_a_place_that_cannot_be_written_to_is_named_with_its_flag(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(exits.MachineError, match=r"cannot be written to: .* another --data_dir\."),
+        directories.exclusive(tmp_path / "file" / "data", "--data_dir"),
+    ):
+        raise AssertionError
