@@ -56,12 +56,14 @@ class BuildConfig:
                 )
             )
         self._check_ranges()
+        self._check_places()
         self.fractions()
 
     def _check_ranges(self) -> None:
         ranges: dict[str, tuple[float, float]] = {
             "image_size": (8, 8192),
             "limit": (1, math.inf),
+            "seed": (0, 2_000_000_000),
             "records_per_shard": (1, 1 << 20),
             "max_reject_fraction": (0, 1),
             "num_workers": (0, 1024),
@@ -72,6 +74,16 @@ class BuildConfig:
                 raise exits.UsageError(
                     f"--{name} must lie between {low:g} and {high:g}. Received: {value}."
                 )
+
+    def _check_places(self) -> None:
+        if self.source is None:
+            return
+        source, output = pathlib.Path(self.source).expanduser().resolve(), self.parent.resolve()
+        if not self.source or output.is_relative_to(source) or source.is_relative_to(output):
+            raise exits.UsageError(
+                "--source must not be empty, nor hold or lie in the directory that is built. "
+                f"Received: --source={self.source}, output {self.parent}. Use another --data_dir."
+            )
 
     @property
     def layout_name(self) -> str:

@@ -16,6 +16,7 @@ from data_pipeline import (
     publish,
     scan,
     stages,
+    statistics,
     write,
 )
 from data_pipeline.config import SOURCE_SPLITS, BuildConfig
@@ -88,7 +89,7 @@ def _scan(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> Survey:
 
 
 def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
-    return plan.make(
+    planned = plan.make(
         survey.scanned,
         plan.Options(
             dataset=config.dataset,
@@ -98,6 +99,19 @@ def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
             records_per_shard=config.records_per_shard,
         ),
     )
+    _check_classes(planned, survey.listing)
+    return planned
+
+
+def _check_classes(planned: plan.Plan, listing: Listing) -> None:
+    by_split = statistics.planned_counts(planned, listing.targets)
+    for target, info in listing.targets.items():
+        for name in info.class_names:
+            if not any(split[target][name] for split in by_split.values()):
+                raise exits.DataError(
+                    f"No usable image is left of class {name!r} of target {target!r}: all were "
+                    "rejected, are copies, or are beyond --limit. A class needs examples."
+                )
 
 
 def _image_size(config: BuildConfig, listing: Listing) -> int:

@@ -16,6 +16,9 @@ BAD_DATA = 3
 ENVIRONMENT = 4
 INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: the same command, run again, goes on
 
+# What the system says of a place that cannot be read or written.
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+
 
 class UsageError(ValueError):
     """A flag or an argument is wrong, or contradicts another one."""
@@ -59,6 +62,8 @@ def run(program: Callable[[], object], usage_errors: tuple[type[Exception], ...]
     except MemoryError:
         _leave(ENVIRONMENT, "The machine ran out of memory. Use a smaller batch or fewer workers.")
     except OSError as error:
+        if error.errno in _CLOSED:
+            _leave(ENVIRONMENT, f"{error.filename} cannot be used: {error.strerror}.")
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         where = f" while writing {error.filename}" if error.filename else ""

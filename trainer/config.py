@@ -88,7 +88,7 @@ class TrainConfig:
             "fine_tune_learning_rate": (0, 10),
             "weight_decay": (0, 1),
             "warmup_epochs": (0, 1000),
-            "clip_norm": (0, float("inf")),
+            "clip_norm": (0, 1e9),
             "patience": (1, 100_000),
             "seed": (0, 2_000_000_000),  # NumPy takes 32 bits, and none below 0
             "checkpoint_steps": (1, 1 << 30),

@@ -102,6 +102,8 @@ def _train(
     run_phases = phases.plan(config)
     with strategy.scope():
         classifier = pretrained.build(task.model_spec, task.weights)
+    for phase in run_phases:  # a mistake in a later phase must not cost the first one's work
+        phases.prepare(phase, classifier, pretrained=task.weights != "none")
     eval_step = steps.make_eval_step(strategy, classifier)
     store = directory / run_directory.CHECKPOINTS
     run = loop.Run(

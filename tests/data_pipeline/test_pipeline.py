@@ -194,6 +194,13 @@ def test_a_limit_takes_a_fair_share(make_config):
     assert built.manifest.listed == 8
 
 
+def test_a_class_without_a_usable_image_is_named(make_config, tmp_path):
+    (tmp_path / "source" / "notes").mkdir()
+    (tmp_path / "source" / "notes" / "a.jpg").write_text("no image")
+    with pytest.raises(exits.DataError, match="No usable image is left of class 'notes'"):
+        pipeline.build_dataset(make_config(max_reject_fraction=0.5))
+
+
 def test_another_plan_needs_overwrite(make_config):
     before = pipeline.build_dataset(make_config())
     with pytest.raises(exits.UsageError, match="built otherwise: python -m .* Use --overwrite"):

@@ -58,6 +58,13 @@ def test_a_defect_keeps_its_traceback():
         exits.run(lambda: _raise(ZeroDivisionError()))
 
 
+def test_a_place_that_cannot_be_used_is_named(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        exits.run(lambda: _raise(PermissionError(errno.EACCES, "Permission denied", "data")))
+    assert leaving.value.code == 4
+    assert capsys.readouterr().err == "data cannot be used: Permission denied.\n"
+
+
 def test_another_error_of_the_system_is_a_defect():
-    with pytest.raises(PermissionError):
-        exits.run(lambda: _raise(PermissionError(errno.EACCES, "no")))
+    with pytest.raises(BrokenPipeError):
+        exits.run(lambda: _raise(BrokenPipeError(errno.EPIPE, "no")))

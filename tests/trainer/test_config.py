@@ -43,7 +43,7 @@ def test_a_value_out_of_range_is_refused(field, value, message):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"dropout": 0.0}, {"dropout": 0.95}, {"clip_norm": float("inf")}, {"image_size": 8}],
+    [{"dropout": 0.0}, {"dropout": 0.95}, {"clip_norm": 1e9}, {"image_size": 8}],
 )
 def test_the_ends_of_a_range_are_allowed(fields):
     assert configs.TrainConfig(**fields)

@@ -91,6 +91,13 @@ def test_a_backbone_trains_in_two_phases(make_config, tmp_path, capsys, tiny_bac
     assert [line["phase"] for line in lines] == ["head"] * 4 + ["fine_tune"] * 4
 
 
+def test_a_wrong_layer_is_noticed_before_the_head_is_trained(make_config, tmp_path, tiny_backbone):
+    phases = {"model": tiny_backbone, "weights": "none", "epochs": 1, "fine_tune_epochs": 1}
+    with pytest.raises(exits.UsageError, match="--fine_tune_from must be a layer's name"):
+        training.train_and_evaluate(make_config(**phases, fine_tune_from="seconb"))
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
 def test_three_classes(make_config, tmp_path):
     tiny.write(tmp_path / "three", class_names=("a", "b", "c"), train=48, validation=15, test=15)
     summary = training.train_and_evaluate(make_config(data_dir=str(tmp_path / "three"), epochs=6))
