@@ -67,10 +67,8 @@ def image_folder(source: pathlib.Path | None, seed: int) -> Listing:
     # The same images have the same names, with or without a folder around them all.
     found = [entry.below(depth) for entry in everything if len(entry.parts) > depth]
     outside = [entry for entry in everything if len(entry.parts) <= depth]
-    usable = [entry for entry in found if len(entry.parts) > has_splits + 1 and entry.location]
-    unusable = [
-        entry for entry in found if not (len(entry.parts) > has_splits + 1 and entry.location)
-    ]
+    usable = [entry for entry in found if _is_usable(entry, has_splits)]
+    unusable = [entry for entry in found if not _is_usable(entry, has_splits)]
     names = sorted({entry.parts[has_splits].lower() for entry in usable})
     target = _target(names, source)
     references = tuple(
@@ -89,6 +87,11 @@ def image_folder(source: pathlib.Path | None, seed: int) -> Listing:
         for entry in (*outside, *unusable)
     )
     return Listing(references, rejects, {schema.LABEL: target})
+
+
+def _is_usable(entry: Entry, class_depth: int) -> bool:
+    """Tells whether an entry can be read and lies below a class folder."""
+    return entry.location is not None and len(entry.parts) > class_depth + 1
 
 
 def _shape(found: list[Entry]) -> tuple[int, bool]:
