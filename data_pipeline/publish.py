@@ -15,7 +15,7 @@ from data_pipeline.config import BuildConfig
 from data_pipeline.plan import Plan
 from data_pipeline.references import Reject
 from data_pipeline.survey import Survey
-from tfrecords import dataset, manifest, names, tfds_files, version
+from tfrecords import dataset, directories, manifest, names, tfds_files, version
 
 COMMAND = "command.txt"  # of an unfinished build, for whoever finds it
 _AT_FDCWD = -100
@@ -124,20 +124,29 @@ def swap_in(incomplete: pathlib.Path, directory: pathlib.Path) -> dataset.Datase
 
     A kill leaves the old dataset or the new one under the name, or, where the system cannot
     exchange two directories, both beside it until `recover` is called.
+
+    Raises:
+      UsageError: a training reads the older dataset.
     """
     dataset.load(incomplete)
     _sync(incomplete)
-    if not directory.exists():
-        incomplete.rename(directory)
-    elif _exchange(incomplete, directory):
-        shutil.rmtree(incomplete)
+    if directory.exists():
+        with directories.replace(directory):
+            _replace(incomplete, directory)
     else:
-        replaced = directory.with_name(directory.name + _REPLACED)
-        directory.rename(replaced)
         incomplete.rename(directory)
-        shutil.rmtree(replaced)
     _sync(directory.parent)
     return dataset.load(directory)
+
+
+def _replace(incomplete: pathlib.Path, directory: pathlib.Path) -> None:
+    if _exchange(incomplete, directory):
+        shutil.rmtree(incomplete)
+        return
+    replaced = directory.with_name(directory.name + _REPLACED)
+    directory.rename(replaced)
+    incomplete.rename(directory)
+    shutil.rmtree(replaced)
 
 
 def recover(directory: pathlib.Path) -> None:

@@ -1,9 +1,11 @@
 """A dataset on disk: where it lies, and whether it is whole."""
 
+import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 
-from tfrecords import exits, names
+from tfrecords import directories, exits, names
 from tfrecords import manifest as manifests
 
 
@@ -47,12 +49,28 @@ class Dataset:
         return [self.directory / shard.name for shard in self.split(split).shards]
 
 
+@contextlib.contextmanager
+def reading(data_dir: pathlib.Path, name: str, version: str | None = None) -> Iterator[Dataset]:
+    """Finds a dataset, as `find` does, and keeps builds from replacing it while it is read.
+
+    Raises:
+      DataError: see `find`; or a build replaces it at this moment.
+    """
+    directory = _locate(data_dir, name, version)
+    with directories.read(directory):
+        yield load(directory)
+
+
 def find(data_dir: pathlib.Path, name: str, version: str | None = None) -> Dataset:
     """Loads `<data_dir>/<name>/<version>`, by default the highest version.
 
     Raises:
       DataError: there is none, its build is unfinished, or it is damaged.
     """
+    return load(_locate(data_dir, name, version))
+
+
+def _locate(data_dir: pathlib.Path, name: str, version: str | None) -> pathlib.Path:
     parent = data_dir / name
     versions = sorted(
         (path.name for path in parent.glob("*") if names.is_version(path.name)),
@@ -61,7 +79,7 @@ def find(data_dir: pathlib.Path, name: str, version: str | None = None) -> Datas
     if version is None and versions:
         version = versions[-1]
     if version in versions:
-        return load(parent / str(version))
+        return parent / str(version)
     unfinished = sorted(parent.glob(f"{version or '*'}.incomplete-*"))
     if unfinished:
         raise exits.DataError(

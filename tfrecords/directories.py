@@ -1,7 +1,11 @@
-"""A directory that one process at a time works in."""
+"""Who may work in a directory: one process alone, or many that read and none that replaces it.
+
+The locks are the system's, and end with the process that holds them, however it ends.
+"""
 
 import contextlib
 import fcntl
+import os
 import pathlib
 from collections.abc import Iterator
 
@@ -35,3 +39,50 @@ def exclusive(directory: pathlib.Path, flag: str) -> Iterator[None]:
                 f"{directory} is in use by another process. Wait for it, or choose another {flag}."
             ) from None
         yield
+
+
+@contextlib.contextmanager
+def read(directory: pathlib.Path) -> Iterator[None]:
+    """Holds a directory that is read against `replace`; a read-only place will do.
+
+    Raises:
+      DataError: it is being replaced at this moment.
+    """
+    with _locked(directory, fcntl.LOCK_SH) as is_held:
+        if not is_held:
+            raise exits.DataError(
+                f"{directory} is being replaced by a build. Run the same command again when it "
+                "is done."
+            )
+        yield
+
+
+@contextlib.contextmanager
+def replace(directory: pathlib.Path) -> Iterator[None]:
+    """Holds a directory that is about to be replaced by another one.
+
+    Raises:
+      UsageError: a process reads it.
+    """
+    with _locked(directory, fcntl.LOCK_EX) as is_held:
+        if not is_held:
+            raise exits.UsageError(
+                f"{directory} is being read by another process, such as a training, which would "
+                "meet two datasets in one. What is built is kept: run the same command again when "
+                "the other one is done, or choose another --version."
+            )
+        yield
+
+
+@contextlib.contextmanager
+def _locked(directory: pathlib.Path, kind: int) -> Iterator[bool]:
+    """Locks the directory itself, no file in it; yields whether it is held, under that name."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield os.path.samestat(os.fstat(descriptor), directory.stat())
+    finally:
+        os.close(descriptor)

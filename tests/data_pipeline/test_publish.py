@@ -4,7 +4,7 @@ import pytest
 
 from data_pipeline import publish
 from tests import tiny
-from tfrecords import exits
+from tfrecords import directories, exits
 
 
 @pytest.fixture
@@ -29,6 +29,17 @@ def test_a_new_dataset_takes_the_place_of_the_old_one(two_datasets, monkeypatch,
         monkeypatch.setattr(publish, "_exchange", lambda first, second: False)
     assert publish.swap_in(new, old).manifest.num_examples == 50
     assert [path.name for path in old.parent.iterdir()] == ["1.0.0"]
+
+
+def test_a_dataset_that_is_read_keeps_its_place(two_datasets):
+    old, new = two_datasets
+    with (
+        directories.read(old),
+        pytest.raises(exits.UsageError, match="is being read by another process.* What is built"),
+    ):
+        publish.swap_in(new, old)
+    assert publish.dataset.load(old).manifest.num_examples == 74
+    assert publish.swap_in(new, old).manifest.num_examples == 50
 
 
 def test_a_damaged_dataset_does_not_take_a_good_ones_place(two_datasets):

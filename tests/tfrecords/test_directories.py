@@ -1,3 +1,4 @@
+import fcntl
 import subprocess
 import sys
 
@@ -42,4 +43,42 @@ def test_a_place_that_cannot_be_written_to_is_named_with_its_flag(tmp_path):
         pytest.raises(exits.MachineError, match=r"cannot be written to: .* another --data_dir\."),
         directories.exclusive(tmp_path / "file" / "data", "--data_dir"),
     ):
+        raise AssertionError
+
+
+def test_many_read_a_directory_and_none_replaces_it_meanwhile(tmp_path):
+    with (
+        directories.read(tmp_path),
+        directories.read(tmp_path),
+        pytest.raises(exits.UsageError, match="is being read by another process, such as a"),
+        directories.replace(tmp_path),
+    ):
+        raise AssertionError
+    with directories.replace(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_is_being_replaced_is_not_read(tmp_path):
+    with (
+        directories.replace(tmp_path),
+        pytest.raises(exits.DataError, match="is being replaced by a build. Run the same"),
+        directories.read(tmp_path),
+    ):
+        raise AssertionError
+
+
+def test_a_directory_that_was_replaced_before_it_could_be_held_is_not_read(tmp_path, monkeypatch):
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    new.mkdir()
+    original = fcntl.flock
+
+    def replaced_at_the_last_moment(descriptor, kind):
+        old.rename(tmp_path / "gone")
+        new.rename(old)
+        original(descriptor, kind)
+
+    monkeypatch.setattr(fcntl, "flock", replaced_at_the_last_moment)
+    with pytest.raises(exits.DataError, match="is being replaced"), directories.read(old):
         raise AssertionError
