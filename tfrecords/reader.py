@@ -66,12 +66,13 @@ def for_eval(source: dataset.Dataset, split: str) -> tf.data.Dataset:
 
 
 def parse(serialized: tf.Tensor, target: str) -> dict[str, tf.Tensor]:
-    """Opens a record: `image` (string, a JPEG), `label` (int64, of `target`), `image_id`."""
+    """Opens a record: `image` (a JPEG), `label` (int64, of `target`), `image_id`, `group_id`."""
     features = tf.io.parse_single_example(
         serialized,
         {
             schema.IMAGE: tf.io.FixedLenFeature([], tf.string),
             schema.IMAGE_ID: tf.io.FixedLenFeature([], tf.string),
+            schema.GROUP_ID: tf.io.FixedLenFeature([], tf.string),
             target: tf.io.FixedLenFeature([], tf.int64),
         },
     )
@@ -79,6 +80,7 @@ def parse(serialized: tf.Tensor, target: str) -> dict[str, tf.Tensor]:
         "image": features[schema.IMAGE],
         "label": features[target],
         "image_id": features[schema.IMAGE_ID],
+        "group_id": features[schema.GROUP_ID],
     }
 
 

@@ -1,6 +1,11 @@
-"""The state of a run on disk: saved whole or not at all, and found again."""
+"""The state of a run on disk: saved whole or not at all, and found again.
+
+Which checkpoints there are is told by their files. TensorFlow keeps a list of them beside, in a
+file called `checkpoint`; a list that is lost or damaged must not make training start anew.
+"""
 
 import pathlib
+import re
 
 import keras
 import tensorflow as tf
@@ -21,13 +26,14 @@ class Counters(tf.Module):
       stale_epochs: since the phase last improved.
       loss_sum, accuracy_sum, skipped: over the steps of the epoch.
       seconds: of all training so far.
+      peak_memory_mb: of all processes of the run so far.
     """
 
     def __init__(self) -> None:
         super().__init__(name="counters")
         for name in ("global_step", "epoch", "step", "best_step", "stale_epochs", "skipped"):
             setattr(self, name, tf.Variable(0, dtype=tf.int64, trainable=False, name=name))
-        for name in ("loss_sum", "accuracy_sum", "seconds"):
+        for name in ("loss_sum", "accuracy_sum", "seconds", "peak_memory_mb"):
             setattr(self, name, tf.Variable(0.0, dtype=tf.float64, trainable=False, name=name))
         self.best_rank = tf.Variable([float("inf")] * 2, dtype=tf.float64, trainable=False)
 
@@ -45,6 +51,11 @@ class Counters(tf.Module):
             self.accuracy_sum.assign_add(means["accuracy"] * taken)
         self.skipped.assign_add(int(means["skipped"]))
         self.seconds.assign_add(seconds)
+
+    def note_memory(self, peak_mb: float) -> float:
+        """Notes this process's peak; returns that of the run."""
+        self.peak_memory_mb.assign(max(peak_mb, float(self.peak_memory_mb)))
+        return float(self.peak_memory_mb)
 
     def epoch_means(self) -> dict[str, float]:
         """Returns loss and accuracy over the steps of the epoch; NaN where all were skipped."""
@@ -76,9 +87,10 @@ class PhaseCheckpoints:
         optimizer: keras.optimizers.Optimizer,
         counters: Counters,
     ):
-        checkpoint = tf.train.Checkpoint(model=classifier, optimizer=optimizer, counters=counters)
-        self._manager = tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=KEPT)
-        self._checkpoint = checkpoint
+        self._checkpoint = tf.train.Checkpoint(
+            model=classifier, optimizer=optimizer, counters=counters
+        )
+        self._manager = _manager(self._checkpoint, directory, KEPT)
         self._directory = directory
 
     def save(self, number: int) -> None:
@@ -95,13 +107,10 @@ class PhaseCheckpoints:
           DataError: there are checkpoints and none can be read: training does not start anew
             behind the user's back.
         """
-        paths = list(reversed(self._manager.checkpoints))
+        paths = list(reversed(_found(self._directory)))
         for index, path in enumerate(paths):
-            try:
-                self._checkpoint.restore(path).expect_partial()
-            except (tf.errors.OpError, IndexError, RuntimeError, ValueError):
-                continue  # TensorFlow reports a damaged file in each of these ways
-            return f"Damaged and passed over: {', '.join(paths[:index])}." if index else None
+            if _restore(self._checkpoint, path):
+                return f"Damaged and passed over: {', '.join(paths[:index])}." if index else None
         raise exits.DataError(
             f"No checkpoint in {self._directory} can be read: {', '.join(paths)}. Put them back "
             "from a copy, or remove the run's directory to train from the beginning."
@@ -109,23 +118,67 @@ class PhaseCheckpoints:
 
 
 class BestWeights:
-    """The weights of the best epoch so far."""
+    """The weights of the best epoch so far, under the number of its step."""
 
     def __init__(self, directory: pathlib.Path, classifier: models.Classifier):
         self._checkpoint = tf.train.Checkpoint(model=classifier)
-        # Two, so that a kill between saving and noting it leaves the one before.
-        self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=2)
+        # Two, because a kill before the step is noted leaves one that does not count.
+        self._manager = _manager(self._checkpoint, directory, 2)
+        self._directory = directory
 
-    def save(self) -> None:
-        """Saves the model's weights as the best."""
-        self._manager.save()
+    def save(self, step: int) -> None:
+        """Saves the model's weights as the best, of a step that grows from call to call."""
+        self._manager.save(checkpoint_number=step)
 
-    def restore(self) -> None:
-        """Gives the model the best weights, if any were saved."""
-        if self._manager.latest_checkpoint:
-            self._checkpoint.restore(self._manager.latest_checkpoint).expect_partial()
+    def restore(self, step: int) -> None:
+        """Gives the model the best weights.
+
+        Raises:
+          DataError: they are not there, or cannot be read.
+        """
+        path = self._directory / f"ckpt-{step}"
+        if not _restore(self._checkpoint, str(path)):
+            raise exits.DataError(
+                f"The best weights {path} are lost or damaged. Put them back from a copy, or "
+                "remove the run's directory to train from the beginning."
+            )
 
 
 def has_any(directory: pathlib.Path) -> bool:
-    """Tells whether a phase has left checkpoints."""
-    return tf.train.latest_checkpoint(str(directory)) is not None
+    """Tells whether a phase has left checkpoints, be they whole or not."""
+    return bool(_found(directory))
+
+
+_FILE = re.compile(r"(?P<stem>ckpt-(?P<number>\d+))\.(index|data-\d{5}-of-\d{5})")
+
+
+def _found(directory: pathlib.Path) -> list[str]:
+    """Returns the paths of checkpoints, the newest last, of which at least one file is there."""
+    names = [match for path in directory.glob("ckpt-*") if (match := _FILE.fullmatch(path.name))]
+    stems = {int(match["number"]): match["stem"] for match in names}
+    return [str(directory / stems[number]) for number in sorted(stems)]
+
+
+def _manager(
+    checkpoint: tf.train.Checkpoint, directory: pathlib.Path, kept: int
+) -> tf.train.CheckpointManager:
+    """Returns a manager that knows of all checkpoints in `directory`, whatever its list says."""
+    if found := _found(directory):
+        tf.compat.v1.train.update_checkpoint_state(
+            str(directory),
+            found[-1],
+            found,
+            # Any time will do, if it is later than that up to which the manager keeps all.
+            all_model_checkpoint_timestamps=[1.0] * len(found),
+            last_preserved_timestamp=0.0,
+        )
+    return tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=kept)
+
+
+def _restore(checkpoint: tf.train.Checkpoint, path: str) -> bool:
+    """Restores a checkpoint; tells whether it could be read."""
+    try:
+        checkpoint.restore(path).expect_partial()
+    except (tf.errors.OpError, IndexError, RuntimeError, ValueError):
+        return False  # TensorFlow reports a damaged file in each of these ways
+    return True

@@ -57,6 +57,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         self._check_choices()
         self._check_ranges()
+        self._check_contradictions()
         if not self.epochs and not self.fine_tune_epochs:
             raise exits.UsageError(
                 "--epochs and --fine_tune_epochs must not both be 0: nothing would be trained."
@@ -101,6 +102,32 @@ class TrainConfig:
             if not low <= value <= high:
                 raise exits.UsageError(
                     f"--{name} must lie between {low:g} and {high:g}. Received: {value}."
+                )
+
+    def _check_contradictions(self) -> None:
+        """Refuses a flag that would do nothing beside the others."""
+        for names, needed, is_there in (
+            (("logical_cpus",), "--strategy=mirrored", self.strategy == "mirrored"),
+            (("weight_decay",), "--optimizer=adamw", self.optimizer == "adamw"),
+            (
+                ("fine_tune_from", "fine_tune_learning_rate"),
+                "--fine_tune_epochs",
+                self.fine_tune_epochs > 0,
+            ),
+        ):
+            for name in names:
+                value = getattr(self, name)
+                if value != getattr(TrainConfig, name) and not is_there:
+                    raise exits.UsageError(
+                        f"--{name} is of use with {needed} alone. Received: --{name}={value}. "
+                        f"Add {needed}, or leave it out."
+                    )
+        for name in ("epochs", "fine_tune_epochs"):
+            epochs = getattr(self, name)
+            if epochs and self.warmup_epochs >= epochs:
+                raise exits.UsageError(
+                    f"--warmup_epochs must be less than the epochs of each phase. Received: "
+                    f"--warmup_epochs={self.warmup_epochs:g} --{name}={epochs}."
                 )
 
     @property

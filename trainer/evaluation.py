@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfrecords import exits
 from trainer import calibration as calibrations
 from trainer import metrics
 
@@ -40,6 +41,7 @@ def predict(
     eval_step: Callable[[Any], Any],
     batches: tf.data.Dataset,
     *,
+    num_examples: int,
     positive: int,
     check: Callable[[], None] = lambda: None,
 ) -> Predictions:
@@ -49,8 +51,12 @@ def predict(
       strategy: where it runs.
       eval_step: made by `steps.make_eval_step`.
       batches: the split's batches.
+      num_examples: of the split.
       positive: the index of the class that a single logit speaks of.
       check: called after each batch; may raise to stop.
+
+    Raises:
+      DataError: the split holds another number of examples.
     """
     columns: dict[str, list[np.ndarray]] = {"logits": [], "label": [], "position": [], "weight": []}
     for batch in strategy.experimental_distribute_dataset(batches):
@@ -64,5 +70,10 @@ def predict(
         check()
     table = {name: np.concatenate(parts) for name, parts in columns.items()}
     counted = table["weight"] > 0
+    if counted.sum() != num_examples:
+        raise exits.DataError(
+            f"A split of {num_examples:,} examples gave {counted.sum():,}: its shards were changed "
+            "while they were read. Run the same command again."
+        )
     order = np.argsort(table["position"][counted], kind="stable")
     return Predictions(table["logits"][counted][order], table["label"][counted][order], positive)

@@ -2,12 +2,15 @@
 
 import json
 import pathlib
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.compat.proto import event_pb2
 
+from tfrecords import framing
 from trainer import run_directory
 
 
@@ -28,6 +31,8 @@ class EventLog:
         last_steps = {"train": last_step, "validation": last_step - validates_again}
         _truncate(self._path, last_steps)
         self._directory = directory / run_directory.TENSORBOARD
+        for split, step in last_steps.items():
+            _start_session(self._directory / split, step + 1)
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
     def scalars(
@@ -64,6 +69,20 @@ def read_metrics(directory: pathlib.Path) -> list[dict[str, Any]]:
     """Returns the lines of `metrics.jsonl`."""
     text = (directory / run_directory.METRICS).read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
+
+
+def _start_session(directory: pathlib.Path, step: int) -> None:
+    """Tells TensorBoard that what an earlier session has written from a step on is done again."""
+    directory.mkdir(parents=True, exist_ok=True)
+    now = time.time()
+    start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+    # Files are read in the order of their names: before those that tf.summary writes from now on.
+    with framing.RecordWriter(directory / f"events.out.tfevents.{int(now):010d}.0.start") as writer:
+        for event in (
+            event_pb2.Event(wall_time=now, file_version="brain.Event:2"),
+            event_pb2.Event(wall_time=now, step=step, session_log=start),
+        ):
+            writer.write(event.SerializeToString())
 
 
 def _truncate(path: pathlib.Path, last_steps: dict[str, int]) -> None:

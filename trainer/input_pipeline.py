@@ -126,9 +126,10 @@ def _example(
     record = reader.parse(serialized, target)
     label = record["label"]
     if shuffle_labels_seed is not None:
-        # A label by lot, the same for an image wherever it is met.
+        # A label by lot, one for each group: what is learnt of a group in training must not help in
+        # the test, unless the group is in both.
         label = tf.strings.to_hash_bucket_strong(
-            record["image_id"],
+            record["group_id"],
             len(source.target(target).class_names),
             key=[shuffle_labels_seed, 0],
         )

@@ -7,9 +7,11 @@ and the dropout are functions of (seed, epoch, step).
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import tensorflow as tf
 
+from tfrecords import exits
 from trainer import (
     augment,
     checkpoints,
@@ -134,7 +136,7 @@ class PhaseLoop:
         iterator = iter(self._run.strategy.experimental_distribute_dataset(batches))
         for step in range(int(counters.step), task.steps_per_epoch):
             with self._window.waiting():
-                batch = next(iterator)
+                batch = _next(iterator)
             seed = [task.config.seed, epoch * task.steps_per_epoch + step]
             yield self._step(batch, tf.constant(seed, tf.int64))
 
@@ -149,7 +151,7 @@ class PhaseLoop:
         counters.note(values, num_steps, seconds)
         announcer.note(num_steps, seconds)
         values["learning_rate"] = float(tf.convert_to_tensor(self._optimizer.learning_rate))
-        values["memory_mb"] = resources.peak_memory_mb()
+        values["memory_mb"] = counters.note_memory(resources.peak_memory_mb())
         global_step = int(counters.global_step)
         log.scalars("train", global_step, values, phase=self._phase.name, epoch=self._epoch)
         if values["skipped"]:
@@ -194,8 +196,18 @@ class PhaseLoop:
         counters.best_rank.assign(rank)
         counters.best_step.assign(counters.global_step)
         counters.stale_epochs.assign(0)
-        self._run.best.save()
+        self._run.best.save(int(counters.global_step))
         return True
+
+
+def _next(iterator: Iterator[Any]) -> Any:
+    try:
+        return next(iterator)
+    except StopIteration:
+        raise exits.DataError(
+            "The training split holds fewer records than its manifest says: its shards were "
+            "changed while they were read. Run the same command again."
+        ) from None
 
 
 def _rank(values: dict[str, float | None], monitor: str) -> tuple[float, float]:

@@ -128,11 +128,6 @@ class Classifier(keras.Model):
             features = features * kept / (1 - self.spec.dropout)
         return self.head(features)
 
-    @property
-    def has_pretrainable_backbone(self) -> bool:
-        """Whether the backbone is one of `keras.applications`, which can be frozen."""
-        return self.spec.name != CNN
-
     def freeze_backbone(self) -> None:
         """Leaves the head alone trainable; the backbone's batch norm uses its statistics."""
         self.backbone.trainable = False
@@ -148,7 +143,7 @@ class Classifier(keras.Model):
         Raises:
           UsageError: there is no such layer.
         """
-        first = self._layer_index(layer)
+        first = self.layer_index(layer)
         self.backbone.trainable = True
         for index, member in enumerate(self.backbone.layers):
             member.trainable = index >= first
@@ -168,7 +163,12 @@ class Classifier(keras.Model):
             for variable in (member.moving_mean, member.moving_variance)
         ]
 
-    def _layer_index(self, layer: str) -> int:
+    def layer_index(self, layer: str) -> int:
+        """Returns the index of a layer of the backbone, from its name or its index.
+
+        Raises:
+          UsageError: there is no such layer.
+        """
         names = [member.name for member in self.backbone.layers]
         if layer in names:
             return names.index(layer)

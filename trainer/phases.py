@@ -49,6 +49,16 @@ def plan(config: configs.TrainConfig) -> list[Phase]:
     return [phase for phase in (head, fine_tune) if phase.epochs]
 
 
+def check(phase: Phase, classifier: models.Classifier) -> None:
+    """Checks that the model has the phase's layers.
+
+    Raises:
+      UsageError: there is no such layer.
+    """
+    if phase.first_layer is not None:
+        classifier.layer_index(phase.first_layer)
+
+
 def prepare(phase: Phase, classifier: models.Classifier, *, pretrained: bool) -> None:
     """Makes the phase's layers trainable.
 
@@ -66,6 +76,7 @@ def optimizer(
 ) -> keras.optimizers.Optimizer:
     """Returns the phase's optimizer: linear warm-up, then a cosine to zero, or constant."""
     total = phase.epochs * steps_per_epoch
+    # A phase of one step has none to spare.
     warmup = min(round(config.warmup_epochs * steps_per_epoch), total - 1)
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else phase.learning_rate,

@@ -21,35 +21,75 @@ PICTURES = "pictures"
 _MAY_CHANGE = {"checkpoint_steps", "data_dir", "log_steps", "logical_cpus", "run_dir", "strategy"}
 
 
-def claim(path: pathlib.Path, config: configs.TrainConfig, plan_digest: str) -> None:
+def claim(
+    path: pathlib.Path, config: configs.TrainConfig, plan_digest: str, weights_sha256: str | None
+) -> None:
     """Notes what the run is, or checks that it is the one that was started here before.
 
+    Args:
+      path: the run's directory.
+      config: of the run.
+      plan_digest: of the dataset.
+      weights_sha256: of the file that `--weights` names, if it names one that is there.
+
     Raises:
-      UsageError: the directory belongs to a run with other flags or on another dataset.
+      UsageError: the directory belongs to a run with other flags, or on other data or weights.
+      DataError: the note in it cannot be read.
     """
     note = path / CONFIG
     # A run that came to nothing, by a flag that had to be mended, does not hold the directory.
-    has_begun = (path / SUMMARY).exists() or any((path / CHECKPOINTS).rglob("*.index"))
-    if note.exists() and has_begun:
-        _check_same(path, json.loads(note.read_text(encoding="utf-8")), config, plan_digest)
-        return
-    strangers = sorted(entry.name for entry in path.iterdir() if entry.name != ".lock")
-    if strangers and not note.exists():
+    has_begun = (path / SUMMARY).exists() or any((path / CHECKPOINTS).rglob("ckpt-*"))
+    if has_begun:
+        before = _read_note(path)
+        weights_sha256 = weights_sha256 or before["weights_sha256"]
+        _check_same(path, before, config, plan_digest, weights_sha256)
+    elif not note.exists():
+        _check_empty(path)
+    content = {
+        **json.loads(config.to_json()),
+        "plan_digest": plan_digest,
+        "weights_sha256": weights_sha256,
+    }
+    write_json(note, content)
+    (path / FLAGS).write_text(config.to_flags(), encoding="utf-8")
+
+
+def _check_empty(path: pathlib.Path) -> None:
+    own = {".lock", f".{CONFIG}.tmp"}  # the second one if a kill came at once
+    strangers = sorted(entry.name for entry in path.iterdir() if entry.name not in own)
+    if strangers:
         raise exits.UsageError(
             f"{path} is already in use, and not by a run: it holds {', '.join(strangers[:3])}. "
             "Choose another --run_dir."
         )
-    (path / FLAGS).write_text(config.to_flags(), encoding="utf-8")
-    write_json(note, {**json.loads(config.to_json()), "plan_digest": plan_digest})
+
+
+def _read_note(path: pathlib.Path) -> dict[str, Any]:
+    note = path / CONFIG
+    try:
+        content: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        if not {"plan_digest", "weights_sha256"} <= content.keys():
+            raise ValueError("it is not whole")
+    except (OSError, ValueError, AttributeError) as error:
+        raise exits.DataError(
+            f"{note} cannot be read: {error}. It says which run the checkpoints beside it are of. "
+            "Put it back from a copy, or choose another --run_dir."
+        ) from error
+    return content
 
 
 def _check_same(
-    path: pathlib.Path, before: dict[str, Any], config: configs.TrainConfig, plan_digest: str
+    path: pathlib.Path,
+    before: dict[str, Any],
+    config: configs.TrainConfig,
+    plan_digest: str,
+    weights_sha256: str | None,
 ) -> None:
-    digest_before = before.pop("plan_digest", None)
+    fields = dict(before)
+    digest_before, weights_before = fields.pop("plan_digest"), fields.pop("weights_sha256")
     changed = {
         name: values
-        for name, values in config.difference(before).items()
+        for name, values in config.difference(fields).items()
         if name not in _MAY_CHANGE
     }
     if changed:
@@ -62,6 +102,12 @@ def _check_same(
         raise exits.UsageError(
             f"{path} was trained on another build of {config.dataset} (plan {digest_before}, now "
             f"{plan_digest}). Choose another --run_dir."
+        )
+    if weights_before != weights_sha256:
+        raise exits.UsageError(
+            f"{path} began from other weights: the sha256 of --weights={config.weights} was "
+            f"{weights_before} and is now {weights_sha256}. Put the file back, or choose another "
+            "--run_dir."
         )
 
 

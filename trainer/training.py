@@ -47,19 +47,21 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
       UsageError, DataError, MachineError: see `tfrecords.exits`.
       Interrupted: on SIGTERM or SIGINT; all is saved.
     """
-    source = dataset.find(pathlib.Path(config.data_dir), config.dataset, config.version)
-    task = Task(config, source)
-    strategy = strategies.make(config.strategy, logical_cpus=config.logical_cpus)
-    strategies.per_replica_batch_size(strategy, config.global_batch_size)
-    directory = config.run_path
-    with directories.exclusive(directory, "--run_dir"):
-        run_directory.claim(directory, config, source.manifest.plan_digest)
-        summary = run_directory.read_summary(directory)
-        if summary is None:
-            with interruption.Interruption() as stop, _explained(task, directory):
-                summary = _train(task, strategy, directory, stop)
-        else:
-            print("This run is complete already; another --run_dir starts a new one.")
+    data_dir, directory = pathlib.Path(config.data_dir), config.run_path
+    with dataset.reading(data_dir, config.dataset, config.version) as source:
+        task = Task(config, source)
+        strategy = strategies.make(config.strategy, logical_cpus=config.logical_cpus)
+        strategies.per_replica_batch_size(strategy, config.global_batch_size)
+        with directories.exclusive(directory, "--run_dir"):
+            run_directory.claim(
+                directory, config, source.manifest.plan_digest, pretrained.sha256(task.weights)
+            )
+            summary = run_directory.read_summary(directory)
+            if summary is None:
+                with interruption.Interruption() as stop, _explained(task, directory):
+                    summary = _train(task, strategy, directory, stop)
+            else:
+                print("This run is complete already; another --run_dir starts a new one.")
     _say_results(directory, summary)
     return summary
 
@@ -100,12 +102,15 @@ def _train(
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     run_phases = phases.plan(config)
-    with strategy.scope():
-        classifier = pretrained.build(task.model_spec, task.weights)
-    for phase in run_phases:  # a mistake in a later phase must not cost the first one's work
-        phases.prepare(phase, classifier, pretrained=task.weights != "none")
-    eval_step = steps.make_eval_step(strategy, classifier)
     store = directory / run_directory.CHECKPOINTS
+    has_begun = any(checkpoints.has_any(store / phase.name) for phase in run_phases)
+    with strategy.scope():
+        # A checkpoint holds all weights; those that training began from are not needed again.
+        weights = "none" if has_begun else task.weights
+        classifier = pretrained.build(task.model_spec, weights)
+    for phase in run_phases:  # a mistake in a later phase must not cost the first one's work
+        phases.check(phase, classifier)
+    eval_step = steps.make_eval_step(strategy, classifier)
     run = loop.Run(
         task=task,
         strategy=strategy,
@@ -134,6 +139,7 @@ def _predict(
         strategy,
         eval_step,
         task.eval_batches(split),
+        num_examples=task.source.split(split).num_examples,
         positive=task.positive,
         check=stop.check,
     )
@@ -155,9 +161,20 @@ def _run_phases(
             log = _open_log(run, directory, validates_again=phase_loop.is_before_validation)
         print(_opening_line(run, phase, parameters), flush=True)
         phase_loop.run(log)
-        run.best.restore()
+        _restore_best(run)
     assert log is not None  # noqa: S101 - a configuration without phases is refused
     return log, parameters
+
+
+def _restore_best(run: loop.Run) -> None:
+    best_step = int(run.counters.best_step)
+    if not best_step:
+        raise exits.DataError(
+            "No validation gave a finite loss, so that there are no best weights. Use a lower "
+            f"--learning_rate (received: {run.task.config.learning_rate:g}) or a --clip_norm, in "
+            "another --run_dir."
+        )
+    run.best.restore(best_step)
 
 
 def _open_log(run: loop.Run, directory: pathlib.Path, *, validates_again: bool) -> events.EventLog:
@@ -200,7 +217,7 @@ def _conclude(
         **results,
         "weights_sha256": digest,
         "seconds": round(float(counters.seconds), 1),
-        "peak_memory_mb": round(resources.peak_memory_mb(), 1),
+        "peak_memory_mb": round(counters.note_memory(resources.peak_memory_mb()), 1),
     }
     conclusion.write_report(directory, task, summary, test, log)
     run_directory.write_json(directory / run_directory.SUMMARY, summary)

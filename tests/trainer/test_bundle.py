@@ -53,7 +53,7 @@ def test_a_bundle_predicts_what_the_evaluation_on_two_replicas_did(tmp_path, two
     bundle.write(tmp_path / "bundle", _config(classifier), classifier)
     batches = input_pipeline.for_eval(source, "test", "label", image_size=16, global_batch_size=4)
     step = steps.make_eval_step(two_devices, classifier)
-    predictions = evaluation.predict(two_devices, step, batches, positive=1)
+    predictions = evaluation.predict(two_devices, step, batches, num_examples=10, positive=1)
     images = np.concatenate([batch["image"] for batch in batches.as_numpy_iterator()])[:10]
     found = bundle.load(tmp_path / "bundle").probabilities(images)
     assert found.shape == (10, 2)

@@ -93,29 +93,63 @@ def test_where_none_can_be_read_nothing_starts_anew(state, tmp_path):
         state().store.restore()
 
 
+def _forget(directory):
+    (directory / "checkpoint").unlink()
+
+
+def _empty_list(directory):
+    (directory / "checkpoint").write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [_forget, _empty_list])
+def test_a_lost_list_of_checkpoints_loses_no_checkpoint(state, tmp_path, damage):
+    first = state()
+    for number in (2, 4, 6):
+        first.save(number)
+    damage(tmp_path / "phase")
+    assert checkpoints.has_any(tmp_path / "phase")
+    fresh = state()
+    assert fresh.store.restore() is None
+    assert fresh.numbers == (6, 6, 6)
+    fresh.save(8)
+    kept = sorted(path.name for path in (tmp_path / "phase").glob("*.index"))
+    assert kept == ["ckpt-4.index", "ckpt-6.index", "ckpt-8.index"]
+
+
 def test_a_phase_has_checkpoints_or_not(state, tmp_path):
     assert not checkpoints.has_any(tmp_path / "phase")
     state().save(1)
     assert checkpoints.has_any(tmp_path / "phase")
+    (tmp_path / "phase" / "ckpt-1.index").unlink()
+    assert checkpoints.has_any(tmp_path / "phase")
 
 
-def test_the_best_weights_come_back(tiny_backbone, tmp_path):
+def test_the_best_weights_of_a_step_come_back(tiny_backbone, tmp_path):
     classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1))
     best = checkpoints.BestWeights(tmp_path / "best", classifier)
-    for value in (1.0, 2.0, 3.0):
-        classifier.head.bias.assign([value])
-        best.save()
-    classifier.head.bias.assign([9.0])
-    best.restore()
-    assert classifier.head.bias.numpy().tolist() == [3.0]
+    for step in (1, 2, 13):
+        classifier.head.bias.assign([float(step)])
+        best.save(step)
     assert len(list((tmp_path / "best").glob("*.index"))) == 2
+    for step in (13, 2):
+        classifier.head.bias.assign([9.0])
+        checkpoints.BestWeights(tmp_path / "best", classifier).restore(step)
+        assert classifier.head.bias.numpy().tolist() == [step]
 
 
-def test_without_best_weights_the_model_stays_as_it_is(tiny_backbone, tmp_path):
+def test_lost_best_weights_are_named(tiny_backbone, tmp_path):
     classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1))
-    classifier.head.bias.assign([9.0])
-    checkpoints.BestWeights(tmp_path / "best", classifier).restore()
-    assert classifier.head.bias.numpy().tolist() == [9.0]
+    best = checkpoints.BestWeights(tmp_path / "best", classifier)
+    best.save(3)
+    _cut(tmp_path / "best" / "ckpt-3.index")
+    with pytest.raises(exits.DataError, match="The best weights .*ckpt-3 are lost or damaged"):
+        best.restore(3)
+
+
+def test_the_highest_memory_of_all_processes_counts():
+    counters = checkpoints.Counters()
+    assert counters.note_memory(300.0) == 300
+    assert counters.note_memory(200.0) == 300
 
 
 def test_the_means_of_an_epoch_weigh_windows_by_their_steps():

@@ -90,3 +90,22 @@ def test_the_difference_names_both_values_and_fields_that_one_side_lacks():
         "retired": (1, None),
         "seed": (None, 0),
     }
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"logical_cpus": 4}, "--logical_cpus is of use with --strategy=mirrored alone. Received"),
+        ({"weight_decay": 0.1}, "Received: --weight_decay=0.1. Add --optimizer=adamw, or leave"),
+        ({"fine_tune_from": "9"}, "--fine_tune_from is of use with --fine_tune_epochs alone"),
+        ({"fine_tune_learning_rate": 0.1}, "with --fine_tune_epochs alone"),
+        ({"warmup_epochs": 3, "epochs": 3}, "--warmup_epochs=3 --epochs=3"),
+        (
+            {"warmup_epochs": 2, "fine_tune_epochs": 1, "model": "vgg16"},
+            "--warmup_epochs=2 --fine_tune_epochs=1",
+        ),
+    ],
+)
+def test_a_flag_that_would_do_nothing_is_refused(fields, message):
+    with pytest.raises(exits.UsageError, match=message):
+        configs.TrainConfig(**fields)

@@ -35,7 +35,11 @@ def _positions(strategy):
 def test_each_example_is_counted_once_and_in_stored_order(source, name, global_batch_size):
     strategy = strategies.make(name, logical_cpus=2)
     predictions = evaluation.predict(
-        strategy, _positions(strategy), _batches(source, global_batch_size), positive=1
+        strategy,
+        _positions(strategy),
+        _batches(source, global_batch_size),
+        num_examples=10,
+        positive=1,
     )
     assert predictions.logits.tolist() == [[float(i)] for i in range(10)]
     assert predictions.labels.tolist() == LABELS
@@ -46,7 +50,9 @@ def test_two_replicas_predict_what_one_does(source, two_devices):
     with two_devices.scope():
         classifier = models.build(models.ModelSpec(models.CNN, 16, 3))
     step = steps.make_eval_step(two_devices, classifier)
-    predictions = evaluation.predict(two_devices, step, _batches(source, 4), positive=1)
+    predictions = evaluation.predict(
+        two_devices, step, _batches(source, 4), num_examples=10, positive=1
+    )
     images = next(batch["image"] for batch in _batches(source, 10))
     assert predictions.logits == pytest.approx(classifier(images).numpy(), abs=1e-5)
     assert predictions.logits.std() > 0
@@ -63,9 +69,22 @@ def test_the_check_comes_after_each_batch_and_can_stop(source):
 
     with pytest.raises(exits.Interrupted):
         evaluation.predict(
-            strategy, _positions(strategy), _batches(source, 2), positive=1, check=check
+            strategy,
+            _positions(strategy),
+            _batches(source, 2),
+            num_examples=10,
+            positive=1,
+            check=check,
         )
     assert len(calls) == 2
+
+
+def test_a_split_that_shrinks_while_it_is_read_is_an_error(source):
+    strategy = strategies.make("default")
+    with pytest.raises(exits.DataError, match="A split of 12 examples gave 10: its shards were"):
+        evaluation.predict(
+            strategy, _positions(strategy), _batches(source, 4), num_examples=12, positive=1
+        )
 
 
 def test_the_summary_by_hand():

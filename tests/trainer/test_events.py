@@ -2,13 +2,15 @@ import json
 
 import numpy as np
 import tensorflow as tf
-from tensorboard.backend.event_processing import event_accumulator
+
+# The one that TensorBoard itself reads with.
+from tensorboard.backend.event_processing import plugin_event_accumulator
 
 from trainer import events
 
 
 def _read(directory):
-    accumulator = event_accumulator.EventAccumulator(str(directory))
+    accumulator = plugin_event_accumulator.EventAccumulator(str(directory))
     accumulator.Reload()
     return accumulator
 
@@ -26,6 +28,24 @@ def test_each_number_is_a_line_and_a_point_of_a_curve(tmp_path):
         (2, 0.5),
         (4, 0.25),
     ]
+
+
+def test_steps_that_are_done_again_are_in_the_curve_once(tmp_path):
+    first = events.EventLog(tmp_path)
+    for step, loss in ((2, 0.5), (4, 0.25), (6, 0.125)):
+        first.scalars("train", step, {"loss": loss})
+    first.scalars("validation", 6, {"loss": 0.75})
+    for index, path in enumerate(sorted((tmp_path / "tensorboard").rglob("events.*"))):
+        path.rename(path.with_name(f"events.out.tfevents.{index:010d}.of.an.earlier.process"))
+    again = events.EventLog(tmp_path, 4)
+    again.scalars("train", 6, {"loss": 0.0625})
+    found = {
+        split: _read(tmp_path / "tensorboard" / split).Tensors("loss")
+        for split in ("train", "validation")
+    }
+    points = [(p.step, float(tf.make_ndarray(p.tensor_proto))) for p in found["train"]]
+    assert points == [(2, 0.5), (4, 0.25), (6, 0.0625)]
+    assert found["validation"] == []
 
 
 def test_a_number_that_is_not_defined_is_in_no_curve(tmp_path):

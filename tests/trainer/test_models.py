@@ -29,7 +29,6 @@ def _images(size, count=2):
 def test_the_cnn_has_its_number_of_parameters():
     classifier = models.build(models.ModelSpec(models.CNN, 96, 1))
     assert classifier.num_parameters() == (98_289, 97_809)
-    assert not classifier.has_pretrainable_backbone
 
 
 def test_the_cnn_maps_bytes_to_logits():
@@ -52,7 +51,6 @@ def test_each_backbone_is_built_at_its_smallest_size(name):
     assert classifier.num_parameters()[0] == of_backbone + of_head
     classifier.freeze_backbone()
     assert classifier.num_parameters() == (of_backbone + of_head, of_head)
-    assert classifier.has_pretrainable_backbone
     if name in FAST:
         logits = classifier(_images(size))
         assert (logits.shape, logits.dtype) == ((2, 1), tf.float32)

@@ -64,8 +64,10 @@ def test_without_warm_up_the_first_rate_is_the_peak():
     assert _rates([0, 10, 20], warmup_epochs=0) == pytest.approx([0.001, 0.0005, 0], abs=1e-9)
 
 
-def test_a_warm_up_longer_than_the_phase_ends_a_step_before_it():
-    assert _rates([18, 19], warmup_epochs=50)[1] == pytest.approx(0.001)
+def test_a_phase_of_one_step_has_no_warm_up():
+    config = configs.TrainConfig(epochs=1, learning_rate=0.001)
+    schedule = phases.optimizer(config, phases.plan(config)[0], 1)._learning_rate
+    assert float(schedule(0)) == pytest.approx(0.001)
 
 
 def test_adamw_decays_weights_and_adam_does_not():
@@ -93,3 +95,11 @@ def test_only_a_backbone_without_weights_learns_its_statistics(tiny_backbone, pr
     classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1))
     phases.prepare(phases.Phase("any", 1, 0.1, "0"), classifier, pretrained=pretrained)
     assert classifier.train_batch_norm is learns
+
+
+def test_a_layer_that_the_model_lacks_is_noticed(tiny_backbone):
+    classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1))
+    phases.check(phases.Phase("head", 1, 0.1, None), classifier)
+    phases.check(phases.Phase("fine_tune", 1, 0.1, "norm"), classifier)
+    with pytest.raises(exits.UsageError, match="--fine_tune_from must be a layer's name"):
+        phases.check(phases.Phase("fine_tune", 1, 0.1, "seconb"), classifier)

@@ -9,8 +9,8 @@ from trainer import run_directory
 DIGEST = "a" * 64
 
 
-def _claim(path, **fields):
-    run_directory.claim(path, configs.TrainConfig(**fields), DIGEST)
+def _claim(path, *, weights_sha256=None, **fields):
+    run_directory.claim(path, configs.TrainConfig(**fields), DIGEST, weights_sha256)
 
 
 def _begin(path, **fields):
@@ -44,7 +44,7 @@ def test_the_same_run_may_go_on(tmp_path):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"strategy": "mirrored"},
+        {"strategy": "default"},
         {"logical_cpus": 4},
         {"checkpoint_steps": 1},
         {"log_steps": 1},
@@ -53,8 +53,8 @@ def test_the_same_run_may_go_on(tmp_path):
     ],
 )
 def test_what_changes_no_number_may_change(tmp_path, fields):
-    _begin(tmp_path)
-    _claim(tmp_path, **fields)
+    _begin(tmp_path, strategy="mirrored")
+    _claim(tmp_path, **{"strategy": "mirrored", **fields})
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_changes_a_number_may_not_change(tmp_path, fields, change):
 def test_another_build_of_the_dataset_is_refused(tmp_path):
     _begin(tmp_path, dataset="faces")
     with pytest.raises(exits.UsageError, match=r"another build of faces \(plan a+, now bb\)"):
-        run_directory.claim(tmp_path, configs.TrainConfig(dataset="faces"), "bb")
+        run_directory.claim(tmp_path, configs.TrainConfig(dataset="faces"), "bb", None)
 
 
 def test_a_directory_with_other_things_is_refused_and_left_alone(tmp_path):
@@ -95,3 +95,40 @@ def test_a_summary_is_there_or_not(tmp_path):
     run_directory.write_json(tmp_path / "summary.json", {"steps": 3})
     assert run_directory.read_summary(tmp_path) == {"steps": 3}
     assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+
+
+def test_the_notes_are_those_of_the_last_process(tmp_path):
+    _begin(tmp_path, strategy="mirrored")
+    _claim(tmp_path, strategy="one_device")
+    assert "--strategy=one_device\n" in (tmp_path / "flags.txt").read_text()
+    assert json.loads((tmp_path / "config.json").read_text())["strategy"] == "one_device"
+
+
+def test_other_weights_behind_the_same_path_are_refused(tmp_path):
+    fields = {"model": "vgg16", "weights": "w.h5"}
+    _begin(tmp_path, weights_sha256="aa", **fields)
+    with pytest.raises(exits.UsageError, match="of --weights=w.h5 was aa and is now bb. Put"):
+        _claim(tmp_path, weights_sha256="bb", **fields)
+
+
+def test_a_run_goes_on_without_the_weights_that_it_began_from(tmp_path):
+    _begin(tmp_path, weights_sha256="aa")
+    _claim(tmp_path, weights_sha256=None)
+    assert json.loads((tmp_path / "config.json").read_text())["weights_sha256"] == "aa"
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", "{}", '{"epochs": 3}'])
+def test_a_note_that_is_lost_or_damaged_is_named_and_nothing_starts_anew(tmp_path, content):
+    _begin(tmp_path)
+    if content is None:
+        (tmp_path / "config.json").unlink()
+    else:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(exits.DataError, match="config.json cannot be read: .* from a copy, or"):
+        _claim(tmp_path)
+
+
+def test_what_a_kill_leaves_of_a_claim_is_no_stranger(tmp_path):
+    (tmp_path / ".config.json.tmp").write_text("{")
+    _claim(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "flags.txt"]

@@ -14,8 +14,8 @@ import pytest
 import tensorflow as tf
 
 from tests import tiny
-from tfrecords import exits
-from trainer import bundle, events, interruption, training
+from tfrecords import directories, exits, reader
+from trainer import bundle, evaluation, events, interruption, training
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -203,6 +203,57 @@ def test_without_one_good_checkpoint_training_does_not_start_anew(
         index.write_bytes(b"damaged")
     with pytest.raises(exits.DataError, match="No checkpoint in .* can be read"):
         training.train_and_evaluate(make_config())
+
+
+@pytest.mark.parametrize("lost", ["checkpoint", "newest index"])
+def test_a_lost_list_or_index_does_not_start_training_anew(
+    make_config, tmp_path, stop_after, undisturbed, lost
+):
+    with stop_after(9):
+        training.train_and_evaluate(make_config())
+    directory = tmp_path / "run/checkpoints/train"
+    indices = sorted(directory.glob("ckpt-*.index"), key=os.path.getmtime)
+    (directory / "checkpoint" if lost == "checkpoint" else indices[-1]).unlink()
+    resumed = training.train_and_evaluate(make_config())
+    assert resumed["weights_sha256"] == undisturbed["summary"]["weights_sha256"]
+
+
+def test_a_dataset_cannot_be_replaced_while_it_trains(make_config, tmp_path, monkeypatch):
+    asked = []
+    original = interruption.Interruption.check
+
+    def check(self):
+        with (
+            pytest.raises(exits.UsageError) as error,
+            directories.replace(tmp_path / "data/tiny/1.0.0"),
+        ):
+            raise AssertionError
+        asked.append(str(error.value))
+        original(self)
+
+    monkeypatch.setattr(interruption.Interruption, "check", check)
+    training.train_and_evaluate(make_config(epochs=1))
+    assert "is being read by another process, such as a training" in asked[0]
+
+
+def test_a_split_that_loses_records_behind_the_manifests_back_is_noticed(
+    make_config, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        "tfrecords.reader.for_train",
+        lambda *args, original=reader.for_train, **kwargs: original(*args, **kwargs).take(20),
+    )
+    with pytest.raises(exits.DataError, match="holds fewer records than its manifest says"):
+        training.train_and_evaluate(make_config())
+
+
+def test_a_run_without_a_finite_validation_ends_with_a_diagnosis(make_config, monkeypatch):
+    original = evaluation.Predictions.summary
+    monkeypatch.setattr(
+        evaluation.Predictions, "summary", lambda self: {**original(self), "loss": math.nan}
+    )
+    with pytest.raises(exits.DataError, match=r"No validation gave a finite loss.* \(received: 0"):
+        training.train_and_evaluate(make_config(monitor="loss"))
 
 
 def test_other_flags_in_the_same_directory_are_refused(make_config, tmp_path, stop_after):
