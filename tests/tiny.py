@@ -31,14 +31,18 @@ def write(
     shards: int = 3,
     size: int = 16,
     class_names: tuple[str, ...] = ("real", "fake"),
+    group_size: int = 1,
 ) -> pathlib.Path:
-    """Writes a dataset whose label can be told from the shade; returns its directory."""
+    """Writes a dataset whose label can be told from the shade; returns its directory.
+
+    Examples that follow one another are of one group, `group_size` of them.
+    """
     directory = data_dir / name / "1.0.0"
     directory.mkdir(parents=True)
     target = LABEL if class_names == LABEL.class_names else manifests.Target(class_names)
     counts = {"train": train, "validation": validation, "test": test}
     splits = {
-        split: _split(directory, name, split, count, min(shards, count), size, target)
+        split: _split(directory, name, split, count, min(shards, count), size, target, group_size)
         for split, count in counts.items()
         if count
     }
@@ -70,6 +74,7 @@ def _split(
     shards: int,
     size: int,
     target: manifests.Target,
+    group_size: int,
 ) -> manifests.Split:
     written, classes = [], len(target.class_names)
     for shard in range(shards):
@@ -79,8 +84,9 @@ def _split(
                 label = index % classes
                 shade = 60 + label * 120 // (classes - 1)
                 image_id = f"{split}/{index:04d}.jpg"
+                group_id = f"{split}/{index // group_size * group_size:04d}.jpg"
                 record = schema.Record(
-                    jpeg(shade, size, index), {"label": label}, image_id, image_id, size, size
+                    jpeg(shade, size, index), {"label": label}, image_id, group_id, size, size
                 )
                 writer.write(record.serialize())
         written.append(manifests.Shard(file_name, writer.records, writer.num_bytes, writer.sha256))

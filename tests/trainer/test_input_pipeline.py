@@ -201,6 +201,13 @@ def test_labels_by_lot_are_those_of_the_image_in_every_epoch(source):
     assert set(drawn.values()) == {0, 1}
 
 
+def test_a_group_draws_one_label_by_lot(tmp_path):
+    groups = dataset.load(tiny.write(tmp_path, test=40, shards=1, group_size=4))
+    labels = _column(_eval(groups, shuffle_labels_seed=3), "label")[:40].reshape(10, 4)
+    assert (labels == labels[:, :1]).all()
+    assert 0 < labels.mean() < 1
+
+
 def test_labels_by_lot_depend_on_the_seed_in_an_evaluation_too(source):
     labels = [
         _column(_eval(source, "validation", shuffle_labels_seed=seed), "label").tolist()
