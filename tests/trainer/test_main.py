@@ -1,5 +1,4 @@
 import dataclasses
-import functools
 import importlib.util
 import pathlib
 import subprocess
@@ -20,9 +19,6 @@ def entry(monkeypatch):
     """The entry module with flags of its own, as other commands define some of the same names."""
     own = flags.FlagValues()
     monkeypatch.setattr(flags, "FLAGS", own)
-    for kind in ("string", "integer", "float", "bool"):
-        define = getattr(flags, f"DEFINE_{kind}")
-        monkeypatch.setattr(flags, f"DEFINE_{kind}", functools.partial(define, flag_values=own))
     path = ROOT / "trainer" / "main.py"
     found = importlib.util.spec_from_file_location("entry_of_trainer", path)
     module = importlib.util.module_from_spec(found)

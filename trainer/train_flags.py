@@ -1,0 +1,102 @@
+"""The flags of a training run, for each command that takes them.
+
+`trainer.main` trains with them and `trainer.plan` says what that will take, so that both read the
+same flag file.
+"""
+
+import dataclasses
+import functools
+
+from absl import flags
+
+from trainer import models
+from trainer.config import (
+    AUGMENTATIONS,
+    MONITORS,
+    OPTIMIZERS,
+    SCHEDULES,
+    STRATEGIES,
+    TrainConfig,
+)
+
+Default = TrainConfig
+
+
+def define(values: flags.FlagValues) -> None:
+    """Defines a flag for each field of `TrainConfig`, with its default."""
+    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
+    define_integer = functools.partial(flags.DEFINE_integer, flag_values=values)
+    define_float = functools.partial(flags.DEFINE_float, flag_values=values)
+    define_bool = functools.partial(flags.DEFINE_bool, flag_values=values)
+    # Where the data are, and where the run goes.
+    define_string("data_dir", Default.data_dir, "The directory that datasets are built in.")
+    define_string("dataset", Default.dataset, "The dataset's name.")
+    define_string("version", Default.version, "Its version; by default the highest.")
+    define_string("target", Default.target, "What is learnt: label, or a further target.")
+    define_string(
+        "run_dir", Default.run_dir, "The run's directory; default: runs/<dataset>_<target>_<model>."
+    )
+    # The devices.
+    define_string("strategy", Default.strategy, f"The devices: {', '.join(STRATEGIES)}.")
+    define_integer(
+        "logical_cpus", Default.logical_cpus, "Devices made of the CPU for mirrored without a GPU."
+    )
+    # The model.
+    define_string("model", Default.model, f"The model: {', '.join(models.NAMES)}.")
+    define_float("alpha", Default.alpha, "The width of mobilenet_v2.")
+    define_string(
+        "weights",
+        Default.weights,
+        "What the backbone starts from: imagenet, none, or the path of a weights file.",
+    )
+    define_integer(
+        "image_size", Default.image_size, "Side of the model's images; default: as the dataset's."
+    )
+    define_float("dropout", Default.dropout, "The share of features dropped in training.")
+    # The training.
+    define_integer("epochs", Default.epochs, "Epochs at most; of the head, if there is a backbone.")
+    define_integer("fine_tune_epochs", Default.fine_tune_epochs, "Epochs of fine-tuning at most.")
+    define_string(
+        "fine_tune_from", Default.fine_tune_from, "The first layer to fine-tune: its name or index."
+    )
+    define_integer(
+        "global_batch_size",
+        Default.global_batch_size,
+        "Examples per step, of all replicas together.",
+    )
+    define_string("optimizer", Default.optimizer, f"The optimizer: {', '.join(OPTIMIZERS)}.")
+    define_float("learning_rate", Default.learning_rate, "The highest learning rate.")
+    define_float(
+        "fine_tune_learning_rate", Default.fine_tune_learning_rate, "The same, of fine-tuning."
+    )
+    define_float("weight_decay", Default.weight_decay, "The weight decay of adamw.")
+    define_string("schedule", Default.schedule, f"After the warm-up: {', '.join(SCHEDULES)}.")
+    define_float("warmup_epochs", Default.warmup_epochs, "Epochs of linear warm-up.")
+    define_float("clip_norm", Default.clip_norm, "The largest norm of the gradient; 0: any.")
+    define_string("augment", Default.augment, f"Augmentation: {', '.join(AUGMENTATIONS)}.")
+    define_string(
+        "monitor", Default.monitor, f"Validation metric of the best epoch: {', '.join(MONITORS)}."
+    )
+    define_integer("patience", Default.patience, "Epochs without improvement before stopping.")
+    # The run.
+    define_integer("seed", Default.seed, "Decides order, augmentation, dropout, first weights.")
+    define_bool(
+        "deterministic", Default.deterministic, "Resume to the bit; off may be faster on a GPU."
+    )
+    define_integer("checkpoint_steps", Default.checkpoint_steps, "Steps between checkpoints.")
+    define_integer("log_steps", Default.log_steps, "Steps between lines of the log.")
+    define_bool(
+        "shuffle_labels",
+        Default.shuffle_labels,
+        "Draw labels by lot: an AUC far from .5 is a leak.",
+    )
+
+
+def to_config(values: flags.FlagValues) -> TrainConfig:
+    """Returns the configuration that the flags describe.
+
+    Raises:
+      UsageError: a value is out of range, or two contradict each other.
+    """
+    names = [field.name for field in dataclasses.fields(TrainConfig)]
+    return TrainConfig(**{name: values[name].value for name in names})
