@@ -14,6 +14,7 @@ from tfrecords import exits
 from trainer import models
 
 KEPT = 3
+KEPT_BEST = 2  # a kill before the best step is noted leaves one that does not count
 
 
 class Counters(tf.Module):
@@ -96,6 +97,7 @@ class PhaseCheckpoints:
     def save(self, number: int) -> None:
         """Saves under a number that grows from call to call."""
         self._manager.save(checkpoint_number=number)
+        _remove_old(self._directory, KEPT)
 
     def restore(self) -> str | None:
         """Restores the newest checkpoint that can be read.
@@ -122,13 +124,13 @@ class BestWeights:
 
     def __init__(self, directory: pathlib.Path, classifier: models.Classifier):
         self._checkpoint = tf.train.Checkpoint(model=classifier)
-        # Two, because a kill before the step is noted leaves one that does not count.
-        self._manager = _manager(self._checkpoint, directory, 2)
+        self._manager = _manager(self._checkpoint, directory, KEPT_BEST)
         self._directory = directory
 
     def save(self, step: int) -> None:
         """Saves the model's weights as the best, of a step that grows from call to call."""
         self._manager.save(checkpoint_number=step)
+        _remove_old(self._directory, KEPT_BEST)
 
     def restore(self, step: int) -> None:
         """Gives the model the best weights.
@@ -162,17 +164,19 @@ def _found(directory: pathlib.Path) -> list[str]:
 def _manager(
     checkpoint: tf.train.Checkpoint, directory: pathlib.Path, kept: int
 ) -> tf.train.CheckpointManager:
-    """Returns a manager that knows of all checkpoints in `directory`, whatever its list says."""
-    if found := _found(directory):
-        tf.compat.v1.train.update_checkpoint_state(
-            str(directory),
-            found[-1],
-            found,
-            # Any time will do, if it is later than that up to which the manager keeps all.
-            all_model_checkpoint_timestamps=[1.0] * len(found),
-            last_preserved_timestamp=0.0,
-        )
-    return tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=kept)
+    try:
+        return tf.train.CheckpointManager(checkpoint, str(directory), kept)
+    except ValueError:  # its list cannot be read
+        (directory / "checkpoint").unlink()
+        return tf.train.CheckpointManager(checkpoint, str(directory), kept)
+
+
+def _remove_old(directory: pathlib.Path, kept: int) -> None:
+    """Removes what a manager that has lost its list no longer knows of."""
+    for path in _found(directory)[:-kept]:
+        stem = pathlib.Path(path).name
+        for file in (*directory.glob(f"{stem}.index"), *directory.glob(f"{stem}.data-*")):
+            file.unlink()
 
 
 def _restore(checkpoint: tf.train.Checkpoint, path: str) -> bool:

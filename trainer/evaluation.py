@@ -27,12 +27,14 @@ class Predictions:
         return calibrations.probabilities(self.logits, self.positive, calibration)
 
     def summary(self) -> dict[str, float | None]:
-        """Returns what is watched from epoch to epoch: loss, accuracy, auc."""
+        """Returns what is watched from epoch to epoch: loss, accuracy, auc, predicted_classes."""
         chances = self.probabilities()
+        predicted = chances.argmax(axis=1)
         return {
             "loss": calibrations.log_loss(self.labels, self.logits, self.positive),
-            "accuracy": float((chances.argmax(axis=1) == self.labels).mean()),
+            "accuracy": float((predicted == self.labels).mean()),
             "auc": metrics.roc_auc(self.labels, chances, self.positive),
+            "predicted_classes": len(np.unique(predicted)),
         }
 
 

@@ -54,10 +54,16 @@ class EventLog:
             tf.summary.image(name, image[None])
         self._writer(split).flush()
 
-    def text(self, name: str, markdown: str) -> None:
+    def text(self, split: str, name: str, step: int, markdown: str) -> None:
         """Writes a text."""
-        with self._writer("train").as_default(step=0):
+        with self._writer(split).as_default(step=step):
             tf.summary.text(name, markdown)
+        self._writer(split).flush()
+
+    def validations(self) -> list[dict[str, Any]]:
+        """Returns the lines of the validations so far."""
+        lines = read_metrics(self._path.parent)
+        return [line for line in lines if line["split"] == "validation"]
 
     def _writer(self, split: str) -> tf.summary.SummaryWriter:
         if split not in self._writers:

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfrecords import exits
 from trainer import (
+    alarms,
     augment,
     checkpoints,
     evaluation,
@@ -185,6 +186,10 @@ class PhaseLoop:
             f"{' (best)' if is_best else ''}",
             global_step,
         )
+        for alarm in alarms.find(log.validations()):
+            if alarm.step == global_step:
+                print(f"ALARM: {alarm.text}.", flush=True)
+                log.text("validation", "alarm", global_step, alarm.text)
 
     def _note_best(self, values: dict[str, float | None]) -> bool:
         """Keeps the weights if they are the best so far; tells whether they are."""

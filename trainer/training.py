@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from tfrecords import dataset, directories, exits
 from trainer import (
+    alarms,
     checkpoints,
     conclusion,
     evaluation,
@@ -182,7 +183,7 @@ def _open_log(run: loop.Run, directory: pathlib.Path, *, validates_again: bool) 
     log = events.EventLog(directory, step, validates_again=validates_again)
     if step == 0:
         text = run.task.config.to_flags()
-        log.text("config", "".join(f"    {line}\n" for line in text.splitlines()))
+        log.text("train", "config", 0, "".join(f"    {line}\n" for line in text.splitlines()))
         log.image("train", "augmented_batch", 0, conclusion.augmented_batch(run.task))
     return log
 
@@ -214,6 +215,7 @@ def _conclude(
         "steps_per_epoch": task.steps_per_epoch,
         "replicas": run.strategy.num_replicas_in_sync,
         "parameters": parameters,
+        "alarms": [alarm.text for alarm in alarms.find(log.validations())],
         **results,
         "weights_sha256": digest,
         "seconds": round(float(counters.seconds), 1),

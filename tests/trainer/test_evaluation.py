@@ -94,6 +94,7 @@ def test_the_summary_by_hand():
         "loss": pytest.approx((2 * math.log(4 / 3) + math.log(4)) / 3),
         "accuracy": pytest.approx(2 / 3),
         "auc": pytest.approx(0.75),
+        "predicted_classes": 2,
     }
 
 

@@ -61,7 +61,7 @@ def test_a_number_that_is_not_defined_is_in_no_curve(tmp_path):
 def test_pictures_and_texts_can_be_read_back(tmp_path):
     log = events.EventLog(tmp_path)
     picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    log.text("config", "    --epochs=3\n")
+    log.text("train", "config", 0, "    --epochs=3\n")
     log.image("train", "batch", 3, picture)
     found = _read(tmp_path / "tensorboard" / "train")
     (text,) = found.Tensors("config")

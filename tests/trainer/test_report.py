@@ -14,6 +14,7 @@ from trainer import report
 EVIL = "<script>alert('x')</script><img src=x onerror=\"y\">&amp;"
 VOID = {"meta", "img"}
 SUMMARY = {
+    "alarms": [],
     "steps": 1234,
     "best_step": 1200,
     "replicas": 2,
@@ -139,6 +140,13 @@ def test_a_metric_that_is_not_defined_is_said_to_be_so(write):
     text = _Page(write(summary)).text
     assert "\N{EN DASH}test ROC AUC" in text
     assert "ROC AUCnot defined" in text
+
+
+def test_alarms_are_shown_before_the_numbers(write):
+    page = write(summary={**SUMMARY, "alarms": ["the accuracy was 0.5 in 3 epochs"]})
+    text = _Page(page).text
+    assert text.index("The accuracy was 0.5 in 3 epochs.") < text.index("test accuracy")
+    assert "Alarms" not in _Page(write()).text
 
 
 def test_three_classes_have_no_positive_one(write):

@@ -12,6 +12,7 @@ import time
 
 import pytest
 import tensorflow as tf
+from tensorboard.backend.event_processing import plugin_event_accumulator
 
 from tests import tiny
 from tfrecords import directories, exits, reader
@@ -254,6 +255,19 @@ def test_a_run_without_a_finite_validation_ends_with_a_diagnosis(make_config, mo
     )
     with pytest.raises(exits.DataError, match=r"No validation gave a finite loss.* \(received: 0"):
         training.train_and_evaluate(make_config(monitor="loss"))
+
+
+def test_a_model_that_says_the_same_of_all_raises_alarms(make_config, tmp_path, capsys):
+    # The head's bias alone decides after one step at this rate.
+    config = make_config(epochs=1, learning_rate=10, clip_norm=0, schedule="constant")
+    summary = training.train_and_evaluate(config)
+    alarm = "the same class is predicted for every validation example (step 6)"
+    assert summary["alarms"] == [alarm]
+    assert f"ALARM: {alarm}.\n" in capsys.readouterr().out
+    found = plugin_event_accumulator.EventAccumulator(str(tmp_path / "run/tensorboard/validation"))
+    found.Reload()
+    (text,) = found.Tensors("alarm")
+    assert (text.step, tf.make_ndarray(text.tensor_proto).item().decode()) == (6, alarm)
 
 
 def test_other_flags_in_the_same_directory_are_refused(make_config, tmp_path, stop_after):
