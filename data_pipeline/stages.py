@@ -79,9 +79,16 @@ def workers_worth_starting(seconds: float, at_most: int = 0) -> int:
 
     Args:
       seconds: about how long one process would take.
-      at_most: 0 stands for the machine's processors.
+      at_most: 0 stands for the processors that this process may use.
     """
-    return max(1, min(at_most or os.cpu_count() or 1, int(seconds / SECONDS_PER_WORKER)))
+    return max(1, min(at_most or _usable_processors(), int(seconds / SECONDS_PER_WORKER)))
+
+
+def _usable_processors() -> int:
+    """Returns how many processors this process may use; a container or SLURM may give it a few."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _local_runner(workers: int) -> tuple[fn_runner.FnApiRunner, list[str]]:

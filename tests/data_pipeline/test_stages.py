@@ -13,8 +13,15 @@ def test_a_worker_is_started_where_it_has_more_to_do_than_starting(seconds, at_m
     assert stages.workers_worth_starting(seconds, at_most) == workers
 
 
-def test_by_default_there_are_no_more_workers_than_processors():
-    assert stages.workers_worth_starting(1e6) == os.cpu_count()
+def test_by_default_there_are_no_more_workers_than_processors_may_be_used(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 2, 5}, raising=False)
+    assert stages.workers_worth_starting(1e6) == 3
+
+
+def test_where_a_system_has_no_affinity_all_processors_count(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert stages.workers_worth_starting(1e6) == 7
 
 
 def test_a_runner_that_beam_does_not_know_is_refused():
