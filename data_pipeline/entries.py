@@ -4,9 +4,10 @@ import dataclasses
 import os
 import pathlib
 import stat
+import struct
 import zipfile
 from collections.abc import Iterator
-from typing import Self
+from typing import IO, Self
 
 from data_pipeline import image_policy
 from data_pipeline.locations import File, Location, ZipMember
@@ -15,6 +16,11 @@ from tfrecords import exits
 
 _ENCRYPTED = 0x1  # the flag bit of a zip member
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_UTF8 = 0x800  # the flag bit of a zip member whose name says it is UTF-8
+# Of a member in an archive's directory: signature, flag bits, lengths of name, extra and comment.
+_DIRECTORY_HEADER = struct.Struct("<4s4xH18xHHH12x")
+_DIRECTORY_SIGNATURE = b"PK\x01\x02"
+LINKED_FOLDER = "linked_folder"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +57,7 @@ def find(source: pathlib.Path) -> list[Entry]:
             _in_directory(source) if source.is_dir() else _in_archive(source),
             key=lambda entry: entry.path.encode(errors="surrogateescape"),
         )
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise exits.DataError(
             f"--source={source} cannot be read: {error}. Use a directory or a zip archive."
         ) from error
@@ -73,7 +79,6 @@ def _in_directory(root: pathlib.Path) -> Iterator[Entry]:
                 if _is_hidden(item.name):
                     continue
                 path = f"{folder}/{item.name}" if folder else item.name
-                # Linked folders are not followed: they can lead round in circles.
                 if item.is_dir(follow_symlinks=False):
                     waiting.append(path)
                 else:
@@ -85,6 +90,9 @@ def _file(path: str, item: os.DirEntry[str]) -> Entry:
         status = item.stat()
     except OSError as error:
         return Entry(path, None, UNREADABLE, str(error.strerror))
+    if stat.S_ISDIR(status.st_mode):
+        # They can lead round in circles.
+        return Entry(path, None, LINKED_FOLDER, "links to folders are not followed")
     if not stat.S_ISREG(status.st_mode):
         return Entry(path, None, "not_a_file", stat.filemode(status.st_mode))
     location = File(str(pathlib.Path(item.path).absolute()), status.st_size, status.st_mtime_ns)
@@ -94,11 +102,54 @@ def _file(path: str, item: os.DirEntry[str]) -> Entry:
 def _in_archive(path: pathlib.Path) -> Iterator[Entry]:
     status = path.stat()
     archive = File(str(path.absolute()), status.st_size, status.st_mtime_ns)
-    with zipfile.ZipFile(path) as opened:
-        for member in opened.infolist():
-            name = member.filename
-            if not member.is_dir() and not any(_is_hidden(part) for part in name.split("/")):
-                yield _member(archive, member)
+    with path.open("rb") as file, zipfile.ZipFile(_ReadableNames(file)) as opened:
+        members = [
+            member
+            for member in opened.infolist()
+            if not member.is_dir() and not any(map(_is_hidden, member.filename.split("/")))
+        ]
+    # Unpacking leaves the last of several, and some file systems do not tell cases apart.
+    last = {member.filename.casefold(): member for member in members}
+    for member in members:
+        if last[member.filename.casefold()] is member:
+            yield _member(archive, member)
+        else:
+            detail = "a later member has this name, but for upper and lower case at the most"
+            yield Entry(member.filename, None, "repeated_name", detail)
+
+
+class _ReadableNames:
+    """A zip file as `zipfile` reads it, where no name claims to be UTF-8 that is not.
+
+    One such name would make the whole archive unreadable. Without the claim it is read as old
+    names are, in code page 437, which gives every byte a meaning.
+    """
+
+    def __init__(self, file: IO[bytes]):
+        self._file = file
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """Reads bytes; `zipfile` reads the archive's directory at one go."""
+        data = bytearray(self._file.read(size))
+        start = 0
+        while start + _DIRECTORY_HEADER.size <= len(data):
+            signature, flags, *lengths = _DIRECTORY_HEADER.unpack_from(data, start)
+            if signature != _DIRECTORY_SIGNATURE:
+                break
+            name = start + _DIRECTORY_HEADER.size
+            if flags & _UTF8 and not _is_utf8(bytes(data[name : name + lengths[0]])):
+                struct.pack_into("<H", data, start + 8, flags & ~_UTF8)
+            start = name + sum(lengths)
+        return bytes(data)
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _member(archive: File, member: zipfile.ZipInfo) -> Entry:

@@ -1,4 +1,5 @@
 import os
+import warnings
 import zipfile
 
 import pytest
@@ -27,7 +28,7 @@ def test_things_that_are_no_files_are_named_and_never_opened(tmp_path):
     (tmp_path / "a" / "nowhere.jpg").symlink_to(tmp_path / "absent")
     os.mkfifo(tmp_path / "a" / "pipe.jpg")
     assert _paths(tmp_path) == [
-        ("a/loop", "not_a_file"),
+        ("a/loop", "linked_folder"),
         ("a/nowhere.jpg", "unreadable"),
         ("a/pipe.jpg", "not_a_file"),
         ("a/real.jpg", ""),
@@ -55,6 +56,47 @@ def test_a_member_whose_name_leads_out_is_rejected(tmp_path, name):
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         archive.writestr(name, b"x")
     assert _paths(tmp_path / "images.zip") == [(name, "unsafe_name")]
+
+
+@pytest.mark.parametrize("second", ["a/x.jpg", "A/X.jpg", "a/x.JPG"])
+def test_of_members_with_one_name_the_last_is_kept(tmp_path, second):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr("a/x.jpg", b"first")
+        archive.writestr("a/y.jpg", b"other")
+        archive.writestr(second, b"second")
+    found = sorted(entries.find(path), key=lambda entry: (entry.path.casefold(), entry.reason))
+    assert [(entry.path, entry.reason) for entry in found] == [
+        (second, ""),
+        ("a/x.jpg", "repeated_name"),
+        ("a/y.jpg", ""),
+    ]
+    assert found[0].location.read() == b"second"
+
+
+def test_a_name_that_only_claims_to_be_utf8_spoils_no_archive(tmp_path):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("é/1.jpg", "é/ü.jpg", "a/2.jpg"):
+            archive.writestr(name, ascii(name))
+    path.write_bytes(path.read_bytes().replace("é/ü.jpg".encode(), b"\xc3\xa9/\xff\xfe.jpg"))
+    found = entries.find(path)
+    assert [entry.path for entry in found] == ["a/2.jpg", "é/1.jpg", "├⌐/\xa0■.jpg"]
+    assert found[0].location.read() == b"'a/2.jpg'"
+    assert found[1].location.read() == b"'\\xe9/1.jpg'"
+    assert found[2].location.read() == b"'\\xe9/\\xfc.jpg'"
+
+
+def test_an_archive_that_needs_a_newer_unpacker_is_named(tmp_path):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/x.jpg", b"x")
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 99
+    path.write_bytes(content)
+    with pytest.raises(exits.DataError, match="cannot be read: zip file version 9.9"):
+        entries.find(path)
 
 
 def test_a_symbolic_link_in_an_archive_is_rejected(tmp_path):
