@@ -1,21 +1,15 @@
 """How the public data sets lie on disk: one function each, from a source to a listing."""
 
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from data_pipeline import entries
-from data_pipeline.entries import Entry
+from data_pipeline import class_folders, entries, references
 from data_pipeline.locations import Painting
 from data_pipeline.references import Listing, Reference, Reject
 from data_pipeline.sample import painter
 from tfrecords import exits, schema
 from tfrecords.manifest import Target
 
-_SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("valid", "val", "validation", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 LABEL_TARGET = Target(schema.LABEL_NAMES, positive="fake")
 
 
@@ -53,70 +47,51 @@ def sample(source: pathlib.Path | None, seed: int) -> Listing:
 def image_folder(source: pathlib.Path | None, seed: int) -> Listing:
     """Returns the images of `[split/]class/**`, in a directory or a zip archive.
 
-    Folders are compared in lower case. Classes `real` and `fake` get this project's polarity,
-    others their alphabetical order. A single folder around all is stepped into.
+    Where that shape begins is found by `class_folders`. Class `real` is 0 and `fake` is 1, the
+    others are numbered in alphabetical order.
 
     Raises:
       UsageError: no source was given.
-      DataError: the source is empty, cannot be read, or has fewer than two classes.
+      DataError: the source is empty, cannot be read, has splits where classes should be, or has
+        fewer than two classes.
     """
     if source is None:
         raise exits.UsageError("--layout=image_folder needs --source=DIRECTORY or --source=ZIP.")
-    everything = entries.find(source)
-    depth, has_splits = _shape(everything)
-    # The same images have the same names, with or without a folder around them all.
-    found = [entry.below(depth) for entry in everything if len(entry.parts) > depth]
-    outside = [entry for entry in everything if len(entry.parts) <= depth]
-    usable = [entry for entry in found if _is_usable(entry, has_splits)]
-    unusable = [entry for entry in found if not _is_usable(entry, has_splits)]
-    names = sorted({entry.parts[has_splits].lower() for entry in usable})
-    target = _target(names, source)
-    references = tuple(
-        Reference(
-            image_id=entry.path,
-            location=entry.location,
-            targets={schema.LABEL: target.class_names.index(entry.parts[has_splits].lower())},
-            group_id=entry.path,
-            split=_SPLITS[entry.parts[0].lower()] if has_splits else None,
-        )
-        for entry in usable
-        if entry.location
+    arranged = class_folders.arrange(entries.find(source), source)
+    target = _target({item.class_name for item in arranged.placed}, source, arranged.notes)
+    return Listing(
+        references=tuple(
+            Reference(
+                image_id=item.entry.path,
+                location=item.location,
+                targets={schema.LABEL: target.class_names.index(item.class_name)},
+                group_id=item.entry.path,
+                split=item.split,
+            )
+            for item in arranged.placed
+        ),
+        rejects=tuple(
+            Reject(
+                entry.path,
+                entry.reason or "no_class",
+                entry.detail or "outside the class folders",
+            )
+            for entry in arranged.others
+        ),
+        targets={schema.LABEL: target},
+        notes=arranged.notes,
     )
-    rejects = tuple(
-        Reject(entry.path, entry.reason or "no_class", entry.detail or "outside the class folders")
-        for entry in (*outside, *unusable)
-    )
-    return Listing(references, rejects, {schema.LABEL: target})
 
 
-def _is_usable(entry: Entry, class_depth: int) -> bool:
-    """Tells whether an entry can be read and lies below a class folder."""
-    return entry.location is not None and len(entry.parts) > class_depth + 1
-
-
-def _shape(found: list[Entry]) -> tuple[int, bool]:
-    """Returns how many folders lie around the classes or splits, and whether there are splits."""
-    depth = 0
-    while True:
-        folders = _folders(found, depth)
-        if folders and folders <= _SPLITS.keys():
-            return depth, True
-        if len(folders) != 1 or not _folders(found, depth + 1):
-            return depth, False
-        depth += 1
-
-
-def _folders(found: Iterable[Entry], depth: int) -> set[str]:
-    return {entry.parts[depth].lower() for entry in found if len(entry.parts) > depth + 1}
-
-
-def _target(names: list[str], source: pathlib.Path) -> Target:
-    if set(names) == set(schema.LABEL_NAMES):
+def _target(classes: set[str], source: pathlib.Path, notes: tuple[str, ...]) -> Target:
+    if classes == set(schema.LABEL_NAMES):
         return LABEL_TARGET
+    names = _in_order(classes)
     if len(names) < 2:
+        found = ", ".join(map(references.plain, names)) or "none"
         raise exits.DataError(
-            f"--source={source} must hold two or more class folders. "
-            f"Received: {', '.join(names) or 'none'}. Expected: [split/]class/images."
+            f"--source={source} must hold two or more class folders. Received: {found}. "
+            + " ".join([f"Expected: {class_folders.EXPECTED}.", *notes])
         )
     unwritable = [ascii(name) for name in names if not name.isprintable()]
     if unwritable:
@@ -125,6 +100,15 @@ def _target(names: list[str], source: pathlib.Path) -> Target:
             f"Received: {', '.join(unwritable)}. Rename them."
         )
     return Target(tuple(names))
+
+
+def _in_order(classes: set[str]) -> list[str]:
+    """Returns `real` as class 0 and `fake` as class 1 where they are, the others by alphabet."""
+    names = sorted(classes - set(schema.LABEL_NAMES))
+    for index, name in enumerate(schema.LABEL_NAMES):
+        if name in classes:
+            names.insert(index, name)
+    return names
 
 
 # A new data set is a function above and a line here.

@@ -4,10 +4,16 @@ import dataclasses
 from collections.abc import Mapping
 
 from data_pipeline.locations import Location
+from tfrecords import names
 from tfrecords.manifest import Target
 
 UNREADABLE = "unreadable"
 CHANGED = "changed"
+
+
+def plain(text: str) -> str:
+    """Returns text that strangers wrote, such as file names, as printable ASCII on one line."""
+    return ascii(text)[1:-1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,14 +72,32 @@ class Listing:
       rejects: files whose place or name says already that they cannot be used.
       targets: what can be learnt.
       image_size: the largest short side that the source makes sense at, in pixels.
+      notes: what a user should know of the source's shape, a sentence each.
     """
 
     references: tuple[Reference, ...]
     rejects: tuple[Reject, ...]
     targets: Mapping[str, Target]
     image_size: int = 256
+    notes: tuple[str, ...] = ()
 
     @property
     def splits(self) -> set[str]:
         """The splits that the source has."""
         return {reference.split for reference in self.references if reference.split}
+
+    @property
+    def absences(self) -> tuple[tuple[str, str, str], ...]:
+        """Split, target and class wherever another split of the source has the class."""
+        there = {
+            (reference.split, target, index)
+            for reference in self.references
+            for target, index in reference.targets.items()
+        }
+        return tuple(
+            (split, target, name)
+            for split in names.SPLITS
+            for target, info in self.targets.items()
+            for index, name in enumerate(info.class_names)
+            if split in self.splits and (split, target, index) not in there
+        )

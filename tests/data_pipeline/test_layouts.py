@@ -39,6 +39,36 @@ def test_real_is_0_and_fake_is_1_whatever_the_alphabet_says(tmp_path):
     assert _listed(listing) == [("FAKE/1.jpg", 1, None), ("Real/2.jpg", 0, None)]
 
 
+@pytest.mark.parametrize(
+    ("classes", "numbered"),
+    [
+        (("zebra", "fake", "ape", "real"), ("real", "fake", "ape", "zebra")),
+        (("cat", "fake"), ("cat", "fake")),
+        (("ape", "fake", "zebra"), ("ape", "fake", "zebra")),
+        (("cat", "real"), ("real", "cat")),
+    ],
+)
+def test_among_other_classes_real_is_0_and_fake_is_1_too(tmp_path, classes, numbered):
+    source = _write(tmp_path, *(f"{name}/1.jpg" for name in classes))
+    target = layouts.image_folder(source, 0).targets["label"]
+    assert (target.class_names, target.positive) == (numbered, None)
+
+
+def test_a_class_that_a_split_lacks_is_named(tmp_path):
+    names = ("train/real/1.jpg", "train/fake/2.jpg", "test/real/3.jpg", "test/deepfake/4.jpg")
+    assert layouts.image_folder(_write(tmp_path, *names), 0).absences == (
+        ("train", "label", "deepfake"),
+        ("test", "label", "fake"),
+    )
+
+
+def test_what_is_left_out_is_said_where_too_little_is_left(tmp_path):
+    source = _write(tmp_path / "source", "real/1.jpg")
+    (source / "fake").symlink_to(_write(tmp_path, "other/2.jpg") / "other")
+    with pytest.raises(exits.DataError, match="Received: real.*not followed: fake"):
+        layouts.image_folder(source, 0)
+
+
 def test_split_folders_are_no_classes(tmp_path):
     names = ("Train/Fake/1.jpg", "Train/Real/2.jpg", "Validation/Real/3.jpg", "Test/Fake/4.jpg")
     listing = layouts.image_folder(_write(tmp_path, *names), 0)
