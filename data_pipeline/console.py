@@ -5,12 +5,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_pipeline import plan, statistics
-from data_pipeline.config import BuildConfig
-from data_pipeline.references import Reject
+from data_pipeline.config import SOURCE_SPLITS, BuildConfig
+from data_pipeline.references import Listing, Reject, plain
 from data_pipeline.survey import Survey
 from tfrecords import dataset, names
 
 PREVIEWED_REJECTS = 5
+
+
+def say_listing(config: BuildConfig, listing: Listing, taken: Listing) -> None:
+    """Says what was found, how much of it --limit takes, and what a user may not expect."""
+    chosen = f" {taken.num_listed:,} are taken." if taken is not listing else ""
+    print(f"{config.dataset}: {listing.num_listed:,} files found.{chosen}")
+    for note in listing.notes:
+        print(f"  {note}")
+    if config.splits in (None, SOURCE_SPLITS):
+        for split, target, name in listing.absences:
+            print(f"  Split {split} has no image of class {name} of target {target}.")
 
 
 def say_plan(config: BuildConfig, survey: Survey, image_size: int, planned: plan.Plan) -> None:
@@ -53,7 +64,7 @@ def _say_rejects(rejects: Sequence[Reject]) -> None:
         return
     print(f"Rejected: {len(rejects):,} ({reasons(rejects)}).")
     for reject in rejects[:PREVIEWED_REJECTS]:
-        print(f"  {ascii(reject.image_id)[1:-1]}: {reject.reason}: {reject.detail}")
+        print(f"  {plain(reject.image_id)}: {reject.reason}: {plain(reject.detail)}")
     if len(rejects) > PREVIEWED_REJECTS:
         print(f"  and {len(rejects) - PREVIEWED_REJECTS:,} more")
 

@@ -10,6 +10,7 @@ import pathlib
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
 from data_pipeline.sample import painter
@@ -116,6 +117,26 @@ class Painting:
     def read(self) -> bytes:
         """Paints the picture."""
         return painter.paint(self.content, self.fake, self.seed, self.index)
+
+
+def is_outdated(fingerprint: str, source: pathlib.Path) -> bool:
+    """Tells whether a fingerprint is of a file of `source` that is gone or has changed.
+
+    Other sources may be on a disk that is not there at the moment: theirs are not judged.
+    """
+    root = str(source.absolute())
+    if not fingerprint.startswith((f"{root}/", f"{root}|")):
+        return False
+    return not any(_is_still(fingerprint.rsplit("|", fields)) for fields in (2, 3))
+
+
+def _is_still(parts: Sequence[str]) -> bool:
+    path, *numbers = parts
+    try:
+        status = pathlib.Path(path).stat()
+        return [int(number) for number in numbers[:2]] == [status.st_size, status.st_mtime_ns]
+    except (OSError, ValueError):
+        return False
 
 
 def _inflate(data: bytes, size: int) -> bytes:

@@ -1,6 +1,6 @@
 """The program behind `data_pipeline.build`: list -> scan -> plan -> write -> publish."""
 
-import dataclasses
+import functools
 import pathlib
 import shutil
 import tempfile
@@ -11,16 +11,18 @@ from data_pipeline import (
     console,
     image_policy,
     layouts,
+    locations,
     plan,
     progress,
     publish,
+    refusals,
     scan,
     stages,
-    statistics,
+    verdicts,
     write,
 )
 from data_pipeline.config import SOURCE_SPLITS, BuildConfig
-from data_pipeline.references import UNREADABLE, Facts, Listing, Reject
+from data_pipeline.references import CHANGED, UNREADABLE, Facts, Listing, Reject
 from data_pipeline.survey import Survey
 from tfrecords import dataset, directories, exits, names
 
@@ -38,35 +40,53 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
       UsageError, DataError, MachineError: see `tfrecords.exits`.
     """
     listing = _list(config)
+    cache = config.parent / SCAN_CACHE
     if config.dry_run:
-        with tempfile.TemporaryDirectory() as cache:
-            survey = _scan(config, listing, pathlib.Path(cache))
-        console.say_plan(config, survey, _image_size(config, survey.listing), _plan(config, survey))
+        _dry_run(config, listing, cache)
         return None
     with directories.exclusive(config.parent, "--data_dir"):
         publish.recover(config.directory)
-        survey = _scan(config, listing, config.parent / SCAN_CACHE)
-        _check_rejects(config, survey.num_listed, survey.rejects)
-        built = _published(config, _plan(config, survey), survey.num_listed)
+        if config.overwrite:
+            publish.check_replaceable(config.directory)
+        known = scan.Known(cache)
+        survey = _scan(config, listing, known)
+        refusals.check_rejects(config, survey, survey.rejects)
+        kept = verdicts.Verdicts(cache, _image_size(config, listing))
+        _, planned = kept.settle(survey, functools.partial(_plan, config))
+        built = _published(config, planned, survey.num_listed)
         if built is None:
-            built = _build(config, survey)
+            built = _build(config, survey, known, kept)
     return built
+
+
+def _dry_run(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> None:
+    """Says what a build would do, and ends as it would where it would be refused."""
+    with tempfile.TemporaryDirectory() as temporary:
+        survey = _scan(config, listing, scan.Known(pathlib.Path(temporary), earlier=cache))
+    image_size = _image_size(config, listing)
+    kept = verdicts.Verdicts(cache, image_size)
+    settled, planned = kept.settle(survey, functools.partial(_plan, config))
+    console.say_plan(config, settled, image_size, planned)
+    if config.overwrite:
+        publish.check_replaceable(config.directory)
+    refusals.check_rejects(config, survey, (*settled.rejects, *planned.rejects))
+    if _published(config, planned, survey.num_listed) is None:
+        directory = config.parent / names.incomplete_directory(config.version, planned.digest)
+        left = [shard for shard in planned.shards if write.is_left(directory, shard)]
+        refusals.check_space(directory, left, image_size)
 
 
 def _list(config: BuildConfig) -> Listing:
     listing = layouts.LAYOUTS[config.layout_name](config.source_path, config.seed)
+    taken = listing
     if config.limit is not None and config.limit < len(listing.references):
-        chosen = sorted(
-            listing.references, key=lambda item: plan.order(item.image_id, config.seed)
-        )[: config.limit]
-        references = tuple(sorted(chosen, key=lambda item: item.image_id))
-        listing = dataclasses.replace(listing, references=references)
-    print(f"{config.dataset}: {len(listing.references) + len(listing.rejects):,} files found.")
-    return listing
+        taken = plan.sample(listing, config.limit, config.seed)
+    console.say_listing(config, listing, taken)
+    return taken
 
 
-def _scan(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> Survey:
-    known = scan.Known(cache)
+def _scan(config: BuildConfig, listing: Listing, known: scan.Known) -> Survey:
+    cache = known.directory
     batches = known.missing(listing.references)
     num_images = sum(len(batch.references) for batch in batches)
     if batches:
@@ -99,19 +119,8 @@ def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
             records_per_shard=config.records_per_shard,
         ),
     )
-    _check_classes(planned, survey.listing)
+    refusals.check_classes(planned, survey.listing)
     return planned
-
-
-def _check_classes(planned: plan.Plan, listing: Listing) -> None:
-    by_split = statistics.planned_counts(planned, listing.targets)
-    for target, info in listing.targets.items():
-        for name in info.class_names:
-            if not any(split[target][name] for split in by_split.values()):
-                raise exits.DataError(
-                    f"No usable image is left of class {name!r} of target {target!r}: all were "
-                    "rejected, are copies, or are beyond --limit. A class needs examples."
-                )
 
 
 def _image_size(config: BuildConfig, listing: Listing) -> int:
@@ -158,28 +167,70 @@ def _published(config: BuildConfig, planned: plan.Plan, num_listed: int) -> data
     return built
 
 
-def _build(config: BuildConfig, survey: Survey) -> dataset.Dataset:
+def _build(
+    config: BuildConfig, survey: Survey, known: scan.Known, kept: verdicts.Verdicts
+) -> dataset.Dataset:
     while True:
-        planned = _plan(config, survey)
+        settled, planned = kept.settle(survey, functools.partial(_plan, config))
         directory = config.parent / names.incomplete_directory(config.version, planned.digest)
         sidecars = _write(config, survey, planned, directory)
         rejects = [reject for sidecar in sidecars for reject in sidecar.rejects]
-        everything = (*survey.rejects, *planned.rejects, *rejects)
-        _check_rejects(config, survey.num_listed, everything)
-        if all(sidecar.records for sidecar in sidecars):
+        has_learnt = kept.add(planned, rejects)
+        is_full = all(sidecar.records for sidecar in sidecars)
+        _forget(known, planned, rejects, is_full)
+        everything = (*settled.rejects, *planned.rejects, *rejects)
+        refusals.check_rejects(config, survey, everything)
+        # The next build knows what was learnt. It must settle on the plan that is published.
+        if is_full and (settled is survey or not has_learnt):
             break
-        # A shard must hold records, so one that lost all of them is planned anew without them.
-        survey = survey.without(rejects)
+        if not is_full:
+            survey = survey.without([reject for reject in rejects if reject.may_pass])
     built = publish.publish(
         config,
-        survey,
+        settled,
         planned,
         sidecars,
         directory,
         _image_size(config, survey.listing),
     )
+    _prune(known, survey.listing, config.source_path)
     console.say_results(config, built, everything)
     return built
+
+
+def _forget(
+    known: scan.Known, planned: plan.Plan, rejects: Sequence[Reject], is_full: bool
+) -> None:
+    """Drops what the scan found about files that were not as it found them.
+
+    What could not be read is planned anew only where a shard was lost; else it keeps its place in
+    the plan, so that the next build finds this one complete.
+    """
+    gone = {
+        reject.image_id
+        for reject in rejects
+        if reject.reason == CHANGED or (reject.may_pass and not is_full)
+    }
+    if gone:
+        fingerprints = {
+            reference.location.fingerprint
+            for shard in planned.shards
+            for reference, _ in shard.items
+            if reference.image_id in gone
+        }
+        known.keep(lambda fingerprint: fingerprint not in fingerprints)
+
+
+def _prune(known: scan.Known, listing: Listing, source: pathlib.Path | None) -> None:
+    """Drops what was found about files that no build can find as they were."""
+    listed = {reference.location.fingerprint for reference in listing.references}
+    known.keep(
+        lambda fingerprint: (
+            fingerprint in listed
+            or source is None
+            or not locations.is_outdated(fingerprint, source)
+        )
+    )
 
 
 def _write(
@@ -190,7 +241,7 @@ def _write(
     (directory / publish.COMMAND).write_text(config.command() + "\n", encoding="utf-8")
     image_size = _image_size(config, survey.listing)
     left = [shard for shard in planned.shards if write.is_left(directory, shard)]
-    _check_space(directory, left, image_size)
+    refusals.check_space(directory, left, image_size)
     if left:
         tasks = [write.Task(str(directory), shard, image_size) for shard in left]
         seconds = WRITE_SECONDS * sum(len(shard.items) for shard in left)
@@ -245,29 +296,3 @@ def _run_stage(
             f"The disk of {config.data_dir} is full ({free / 1e6:,.0f} MB free). What is done is "
             "kept: make room and run the same command again."
         ) from error
-
-
-def _check_space(
-    directory: pathlib.Path, shards: Sequence[plan.ShardPlan], image_size: int
-) -> None:
-    needed = sum(plan.estimated_bytes(shard, image_size) for shard in shards)
-    free = shutil.disk_usage(directory).free
-    if needed > free:
-        raise exits.MachineError(
-            f"{directory} needs about {needed / 1e6:,.0f} MB and its disk has "
-            f"{free / 1e6:,.0f} MB free. Make room, or use another --data_dir or a smaller "
-            "--image_size."
-        )
-
-
-def _check_rejects(config: BuildConfig, num_listed: int, rejects: Sequence[Reject]) -> None:
-    if len(rejects) <= config.max_reject_fraction * num_listed:
-        return
-    path = config.parent / f"{config.version}.rejects.jsonl"
-    publish.write_rejects(path, rejects)
-    raise exits.DataError(
-        f"{len(rejects):,} of {num_listed:,} files were rejected "
-        f"({console.reasons(rejects)}), more than "
-        f"--max_reject_fraction={config.max_reject_fraction:g}. Nothing was published. Each file "
-        f"is named in {path}. Mend the source, or allow more."
-    )

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from data_pipeline import image_policy
-from data_pipeline.references import Facts, Reference, Reject
+from data_pipeline.references import Facts, Listing, Reference, Reject
 from tfrecords import exits, manifest, names
 
 Scanned = tuple[Reference, Facts]
@@ -77,6 +77,7 @@ def make(scanned: Iterable[Scanned], options: Options) -> Plan:
 
     Raises:
       DataError: a split that was asked for would be empty.
+      UsageError: there are too few records in a shard, and too many shards.
     """
     unique, duplicates, rejects = deduplicate(scanned)
     by_split: dict[str, list[Scanned]] = {split: [] for split in names.SPLITS}
@@ -133,6 +134,20 @@ def order(image_id: str, seed: int) -> bytes:
     return _hash(f"order {seed}", image_id)
 
 
+def sample(listing: Listing, limit: int, seed: int) -> Listing:
+    """Returns `limit` references, below their number, and as large a share of the rejects.
+
+    All files up to a place in the order are taken, so that counts and shares are those of a fair
+    sample of the source.
+    """
+    last = sorted(order(reference.image_id, seed) for reference in listing.references)[limit - 1]
+    return dataclasses.replace(
+        listing,
+        references=tuple(ref for ref in listing.references if order(ref.image_id, seed) <= last),
+        rejects=tuple(item for item in listing.rejects if order(item.image_id, seed) <= last),
+    )
+
+
 def _hash(purpose: str, text: str) -> bytes:
     return hashlib.sha256(f"{purpose}\0{text}".encode(errors="surrogateescape")).digest()
 
@@ -160,6 +175,13 @@ def _shards(
     """Returns as few shards as may be, equal to one record, but enough for several workers."""
     shareable = min(SHARDS_TO_SHARE, len(items) // MIN_RECORDS_TO_SHARE)
     count = max(-(-len(items) // records_per_shard), shareable)
+    if count > names.MAX_SHARDS:
+        fitting = -(-len(items) // names.MAX_SHARDS)
+        raise exits.UsageError(
+            f"The {len(items):,} examples of split {split} would need {count:,} shards, and names "
+            f"of shards count to {names.MAX_SHARDS:,}. Received: "
+            f"--records_per_shard={records_per_shard}. Use {fitting} or more."
+        )
     starts = [len(items) * index // count for index in range(count + 1)] if count else []
     return [
         ShardPlan(

@@ -1,5 +1,6 @@
 """Turns a directory of finished shards into a dataset: metadata, manifest last, then one rename."""
 
+import contextlib
 import ctypes
 import dataclasses
 import errno
@@ -10,17 +11,22 @@ import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from data_pipeline import report, statistics, write
+from data_pipeline import references, report, statistics, write
 from data_pipeline.config import BuildConfig
 from data_pipeline.plan import Plan
 from data_pipeline.references import Reject
 from data_pipeline.survey import Survey
-from tfrecords import dataset, directories, manifest, names, tfds_files, version
+from tfrecords import dataset, directories, exits, manifest, names, tfds_files, version
 
 COMMAND = "command.txt"  # of an unfinished build, for whoever finds it
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _REPLACED = ".replaced"
+_OURS = {
+    *(names.MANIFEST, names.STATISTICS, names.REJECTS, names.REPORT, *tfds_files.NAMES),
+    *(COMMAND, write.SIDECARS),
+}
+NAMED_FILES = 5  # in a message
 
 
 def publish(
@@ -147,6 +153,38 @@ def _replace(incomplete: pathlib.Path, directory: pathlib.Path) -> None:
     directory.rename(replaced)
     incomplete.rename(directory)
     shutil.rmtree(replaced)
+
+
+def check_replaceable(directory: pathlib.Path) -> None:
+    """Refuses to replace what no build has made: something without a manifest, and of other names.
+
+    Raises:
+      UsageError: naming what lies where the dataset is to be.
+    """
+    remedy = "Move it away, or use another --version or --data_dir."
+    if directory.is_symlink() or directory.is_file():
+        raise exits.UsageError(f"{directory} is a file or a link, and no dataset. {remedy}")
+    if not directory.exists():
+        return
+    with contextlib.suppress(exits.DataError):
+        manifest.read(directory)
+        return
+    foreign = sorted(path.name for path in directory.iterdir() if not _is_ours(path.name))
+    if foreign:
+        shown = [references.plain(name) for name in foreign[:NAMED_FILES]]
+        more = len(foreign) - len(shown)
+        raise exits.UsageError(
+            f"--overwrite replaces datasets alone. {directory} has no valid {names.MANIFEST}, and "
+            f"holds {', '.join(shown)}{f' and {more:,} more' if more else ''}. {remedy}"
+        )
+
+
+def _is_ours(name: str) -> bool:
+    """Tells whether a build leaves a file or folder of this name, or did when it was killed."""
+    if name.startswith(".") and name != write.SIDECARS:
+        temporary, _, process = name[1:].rpartition(".")
+        return process.isdecimal() and _is_ours(temporary)
+    return names.is_shard(name) or name in _OURS or name.endswith(names.labels_file(""))
 
 
 def recover(directory: pathlib.Path) -> None:

@@ -82,6 +82,11 @@ class Listing:
     notes: tuple[str, ...] = ()
 
     @property
+    def num_listed(self) -> int:
+        """All files."""
+        return len(self.references) + len(self.rejects)
+
+    @property
     def splits(self) -> set[str]:
         """The splits that the source has."""
         return {reference.split for reference in self.references if reference.split}

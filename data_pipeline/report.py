@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 from PIL import Image
 
+from data_pipeline import references
 from data_pipeline.references import Reject
 from tfrecords import example, framing, manifest, names, schema
 
@@ -29,6 +30,7 @@ def write(
         autoescape=True,  # file names come from strangers
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["plain"] = references.plain
     page = environment.get_template(_TEMPLATE).render(
         manifest=content,
         statistics=statistics,

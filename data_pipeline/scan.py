@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from data_pipeline import image_policy
@@ -29,15 +29,19 @@ class Batch:
 
 def scan(batch: Batch) -> int:
     """Looks at the references of a batch; returns how many, once their facts are on disk."""
-    directory = pathlib.Path(batch.directory)
     lines = [_line(reference) for reference in batch.references]
+    _save(pathlib.Path(batch.directory), lines)
+    return len(lines)
+
+
+def _save(directory: pathlib.Path, lines: Sequence[str]) -> pathlib.Path:
     digest = hashlib.sha256("".join(lines).encode()).hexdigest()
     # The number of references is in the name, so that progress is counted without opening files.
     name = f"{digest[:32]}-{len(lines)}{_SUFFIX}"
     temporary = directory / f".{name}.{os.getpid()}"
     temporary.write_text("".join(lines), encoding="utf-8")
     temporary.replace(directory / name)
-    return len(lines)
+    return directory / name
 
 
 def look(reference: Reference) -> Facts | Reject:
@@ -67,10 +71,14 @@ def _line(reference: Reference) -> str:
 
 
 class Known:
-    """What earlier scans have found, kept in a directory. What they could not read is forgotten."""
+    """What earlier scans have found, kept in a directory. What they could not read is forgotten.
 
-    def __init__(self, directory: pathlib.Path):
+    `earlier` is a directory that is read too, if it is there, and never written to.
+    """
+
+    def __init__(self, directory: pathlib.Path, earlier: pathlib.Path | None = None):
         self.directory = directory
+        self._sources = (directory,) if earlier is None else (earlier, directory)
         directory.mkdir(parents=True, exist_ok=True)
         self._lines: dict[str, dict[str, Any]] = {}
         self.reload()
@@ -82,8 +90,12 @@ class Known:
 
     def reload(self) -> None:
         """Reads all files again. A line that cannot be read was never found."""
-        for path in sorted(self.directory.glob(f"*{_SUFFIX}")):
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for path in (path for source in self._sources for path in _files(source)):
+            try:
+                text = path.read_text(encoding="utf-8", errors="replace")
+            except FileNotFoundError:  # a build has put its lines into another file meanwhile
+                continue
+            for line in text.splitlines():
                 try:
                     fields = json.loads(line)
                     fingerprint = fields.pop("fingerprint")
@@ -105,6 +117,23 @@ class Known:
         except TypeError:
             return None
 
+    def keep(self, is_wanted: Callable[[str], bool]) -> None:
+        """Drops what is known under other fingerprints, and puts the rest into one file.
+
+        A kill leaves the old files, the new one or both. No other process may write meanwhile.
+        """
+        self._lines = {
+            fingerprint: fields
+            for fingerprint, fields in self._lines.items()
+            if is_wanted(fingerprint) and fields.get("reason") != UNREADABLE
+        }
+        lines = [json.dumps({"fingerprint": key, **self._lines[key]}) + "\n" for key in self._lines]
+        old = set(_files(self.directory))
+        if lines:
+            old.discard(_save(self.directory, lines))
+        for path in old:
+            path.unlink()
+
     def missing(self, references: Iterable[Reference]) -> list[Batch]:
         """Returns the references of which nothing is known, in batches."""
         unknown = [reference for reference in references if self.find(reference) is None]
@@ -116,4 +145,8 @@ class Known:
 
 def count(directory: pathlib.Path) -> int:
     """Returns how many references the scans of a directory have looked at, for the progress."""
-    return sum(int(path.stem.rsplit("-", 1)[-1]) for path in directory.glob(f"*{_SUFFIX}"))
+    return sum(int(path.stem.rsplit("-", 1)[-1]) for path in _files(directory))
+
+
+def _files(directory: pathlib.Path) -> list[pathlib.Path]:
+    return sorted(directory.glob(f"*{_SUFFIX}"))

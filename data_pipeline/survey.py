@@ -18,7 +18,7 @@ class Survey:
     @property
     def num_listed(self) -> int:
         """All files of the source."""
-        return len(self.listing.references) + len(self.listing.rejects)
+        return self.listing.num_listed
 
     def without(self, rejects: Sequence[Reject]) -> "Survey":
         """Returns the survey with files moved to the rejects."""

@@ -7,6 +7,7 @@ MANIFEST = "manifest.json"
 REJECTS = "rejects.jsonl"
 STATISTICS = "statistics.json"
 REPORT = "report.html"
+MAX_SHARDS = 99_999  # of a split; TensorFlow Datasets writes five digits
 
 _DATASET = re.compile(r"[a-z][a-z0-9_]*")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -34,9 +35,10 @@ def shard(dataset: str, split: str, index: int, count: int) -> str:
     Raises:
       ValueError: the index is not below the count, or the split has no such name.
     """
-    if not 0 <= index < count <= 99_999:
+    if not 0 <= index < count <= MAX_SHARDS:
         raise ValueError(
-            f"A shard's index must be below the number of shards. Received: {index=}, {count=}."
+            f"A shard's index must be below the number of shards, at most {MAX_SHARDS}. "
+            f"Received: {index=}, {count=}."
         )
     if split not in SPLITS:
         raise ValueError(f"A split must be one of {SPLITS}. Received: {split!r}.")

@@ -9,13 +9,16 @@ from typing import Any
 
 from tfrecords import manifest, names, schema
 
+_INFO = "dataset_info.json"
+_FEATURES_FILE = "features.json"
+NAMES = (_INFO, _FEATURES_FILE)  # beside the *.labels.txt
 _FEATURES = "tensorflow_datasets.core.features."
 
 
 def write(content: manifest.Manifest, directory: pathlib.Path) -> None:
     """Writes `dataset_info.json`, `features.json` and a `*.labels.txt` for each target."""
-    _write_json(directory / "dataset_info.json", _dataset_info(content))
-    _write_json(directory / "features.json", _features(content))
+    _write_json(directory / _INFO, _dataset_info(content))
+    _write_json(directory / _FEATURES_FILE, _features(content))
     for name, target in content.targets.items():
         lines = "".join(f"{class_name}\n" for class_name in target.class_names)
         (directory / names.labels_file(name)).write_text(lines, encoding="utf-8")

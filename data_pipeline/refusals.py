@@ -1,0 +1,66 @@
+"""When a build is refused though its flags are right, and with which words."""
+
+import pathlib
+import shutil
+from collections.abc import Sequence
+
+from data_pipeline import console, plan, publish, statistics
+from data_pipeline.config import BuildConfig
+from data_pipeline.references import Listing, Reject
+from data_pipeline.survey import Survey
+from tfrecords import exits
+
+
+def check_classes(planned: plan.Plan, listing: Listing) -> None:
+    """Refuses a class without examples.
+
+    Raises:
+      DataError: there is one.
+    """
+    by_split = statistics.planned_counts(planned, listing.targets)
+    for target, info in listing.targets.items():
+        for name in info.class_names:
+            if not any(split[target][name] for split in by_split.values()):
+                raise exits.DataError(
+                    f"No usable image is left of class {name!r} of target {target!r}: all were "
+                    "rejected, are copies, or are beyond --limit. A class needs examples."
+                )
+
+
+def check_rejects(config: BuildConfig, survey: Survey, rejects: Sequence[Reject]) -> None:
+    """Refuses more rejects than allowed, and leaves their names beside the dataset's versions.
+
+    Raises:
+      DataError: there are more.
+    """
+    if len(rejects) <= config.max_reject_fraction * survey.num_listed:
+        return
+    outcome = "A build would publish nothing. "
+    if not config.dry_run:
+        path = config.parent / f"{config.version}.rejects.jsonl"
+        publish.write_rejects(path, rejects)
+        outcome = f"Nothing was published. Each file is named in {path}. "
+    raise exits.DataError(
+        f"{len(rejects):,} of {survey.num_listed:,} files were rejected "
+        f"({console.reasons(rejects)}), more than "
+        f"--max_reject_fraction={config.max_reject_fraction:g}. "
+        f"{outcome}Mend the source, or allow more."
+    )
+
+
+def check_space(directory: pathlib.Path, shards: Sequence[plan.ShardPlan], image_size: int) -> None:
+    """Refuses shards for which the disk of a directory, which need not be there, has no room.
+
+    Raises:
+      MachineError: it has none.
+    """
+    needed = sum(plan.estimated_bytes(shard, image_size) for shard in shards)
+    absolute = directory.absolute()
+    existing = next(path for path in (absolute, *absolute.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if needed > free:
+        raise exits.MachineError(
+            f"{directory} needs about {needed / 1e6:,.0f} MB and its disk has "
+            f"{free / 1e6:,.0f} MB free. Make room, or use another --data_dir or a smaller "
+            "--image_size."
+        )
