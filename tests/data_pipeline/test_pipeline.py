@@ -180,6 +180,105 @@ def test_a_shard_whose_images_are_all_damaged_is_planned_anew(make_config, tmp_p
     assert all(shard.records for split in built.manifest.splits.values() for shard in split.shards)
 
 
+def _damage(source, numbers):
+    """Adds images whose headers are whole: the damage is found when the shards are written."""
+    for index in numbers:
+        (source / "real" / f"{index:03d}.jpg").write_bytes(painted.jpeg(7 * index)[:-12])
+
+
+def test_a_build_that_was_planned_anew_is_found_complete(make_config, tmp_path, capsys):
+    _damage(tmp_path / "source", range(12, 30))
+    config = make_config(max_reject_fraction=0.9, records_per_shard=1)
+    first = pipeline.build_dataset(config)
+    # Another build of the same images learns more and less, and changes nothing here.
+    other = dataclasses.replace(config, version="2.0.0", records_per_shard=30)
+    second = pipeline.build_dataset(other)
+    for again, built in ((config, first), (other, second)):
+        capsys.readouterr()
+        assert pipeline.build_dataset(again) == built
+        assert "complete already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("killed_after", [1, 2])
+def test_a_build_planned_anew_that_was_killed_goes_on(
+    make_config, tmp_path, monkeypatch, killed_after
+):
+    _damage(tmp_path / "source", range(12, 30))
+    config = make_config(max_reject_fraction=0.9, records_per_shard=1)
+    undisturbed = pipeline.build_dataset(make_config(**_changes(config, tmp_path / "undisturbed")))
+    original, runs = stages.run, []
+
+    def killed(name, *arguments, **options):
+        original(name, *arguments, **options)
+        runs.append(name)
+        if runs.count("WriteShards") == killed_after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.build_dataset(config)
+    built = pipeline.build_dataset(config)
+    assert _hashes(built.directory) == _hashes(undisturbed.directory)
+    assert pipeline.build_dataset(config) == built
+
+
+def _changes(config, data_dir):
+    return {
+        "max_reject_fraction": config.max_reject_fraction,
+        "records_per_shard": config.records_per_shard,
+        "data_dir": str(data_dir),
+    }
+
+
+def _rewrite(path, content):
+    """Gives a file other bytes of the same number, and the same time."""
+    before = path.stat()
+    assert len(content) == before.st_size
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_a_file_that_changed_unnoticed_is_looked_at_again_by_the_next_build(make_config, tmp_path):
+    path = tmp_path / "source" / "real" / "000.jpg"
+    path.write_bytes(painted.jpeg(150).ljust(2000, b"\0"))
+    other = painted.jpeg(151).ljust(2000, b"\0")
+    config = make_config(max_reject_fraction=0.5)
+    pipeline.build_dataset(dataclasses.replace(config, version="2.0.0"))
+    _rewrite(path, other)
+    built = pipeline.build_dataset(config)
+    assert built.manifest.rejects == {"changed": 1}
+    mended = pipeline.build_dataset(dataclasses.replace(config, overwrite=True))
+    assert mended.manifest.rejects == {}
+    assert mended.manifest.num_examples == 12
+
+
+def test_the_scan_of_files_that_are_gone_is_dropped_and_that_of_other_builds_kept(
+    make_config, tmp_path, monkeypatch
+):
+    elsewhere = tmp_path / "elsewhere"
+    painted.folder(elsewhere, count=20)
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_plan", lambda *_: _stop())
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.build_dataset(make_config(source=str(elsewhere)))
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.build_dataset(make_config())
+    (elsewhere / "real" / "000.jpg").unlink()  # as if its disk were not there
+    (tmp_path / "source" / "real" / "000.jpg").unlink()
+    pipeline.build_dataset(make_config(limit=9, splits="1,0,0"))
+    (cache,) = (tmp_path / "data" / "tiny" / pipeline.SCAN_CACHE).glob("*.jsonl")
+    paths = [
+        json.loads(line)["fingerprint"].split("|")[0] for line in cache.read_text().splitlines()
+    ]
+    assert len([path for path in paths if path.startswith(str(elsewhere))]) == 20
+    assert len([path for path in paths if path.startswith(str(tmp_path / "source"))]) == 11
+
+
+def _stop():
+    raise KeyboardInterrupt
+
+
 def test_a_dry_run_writes_nothing(make_config, tmp_path, capsys):
     assert pipeline.build_dataset(make_config(dry_run=True)) is None
     assert not (tmp_path / "data").exists()
@@ -187,6 +286,96 @@ def test_a_dry_run_writes_nothing(make_config, tmp_path, capsys):
     assert "Nothing is written." in printed
     assert "would hold 12 images in 5 shards" in printed
     assert "  train      label real 1, fake 5" in printed
+
+
+def test_a_dry_run_reads_the_scan_that_is_there_and_leaves_it(make_config, tmp_path, monkeypatch):
+    pipeline.build_dataset(make_config())
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "data").rglob("*")}
+    monkeypatch.setattr(stages, "run", lambda *_, **__: pytest.fail("everything is known"))
+    pipeline.build_dataset(make_config(dry_run=True, version="2.0.0"))
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "data").rglob("*")} == before
+
+
+def test_a_dry_run_ends_as_the_build_would(make_config, tmp_path, monkeypatch, capsys):
+    config = make_config(dry_run=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("data_pipeline.plan.estimated_bytes", lambda shard, size: 1 << 60)
+        with pytest.raises(exits.MachineError, match="needs about .* MB free"):
+            pipeline.build_dataset(config)
+    (tmp_path / "source" / "real" / "empty.jpg").write_bytes(b"")
+    with pytest.raises(exits.DataError, match=r"1 of 13 .*\. A build would publish nothing\. Mend"):
+        pipeline.build_dataset(config)
+    assert "would hold 12 images" in capsys.readouterr().out
+    assert not (tmp_path / "data").exists()
+    pipeline.build_dataset(make_config(max_reject_fraction=1))
+    with pytest.raises(exits.UsageError, match="built otherwise"):
+        pipeline.build_dataset(make_config(dry_run=True, max_reject_fraction=1, seed=1))
+
+
+def test_overwrite_does_not_delete_what_no_build_has_made(make_config, tmp_path):
+    thesis = tmp_path / "data" / "tiny" / "1.0.0" / "thesis.txt"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("years of work")
+    for config in (make_config(overwrite=True), make_config(overwrite=True, dry_run=True)):
+        with pytest.raises(exits.UsageError, match="holds thesis.txt"):
+            pipeline.build_dataset(config)
+    assert thesis.read_text() == "years of work"
+
+
+def test_a_limit_takes_rejects_in_proportion(make_config, tmp_path, capsys):
+    for index in range(120):
+        (tmp_path / "source" / f"notes{index}.txt").write_text("stray")
+    built = pipeline.build_dataset(make_config(limit=6, splits="1,0,0", max_reject_fraction=0.99))
+    assert built.manifest.num_examples == 6
+    assert 20 < built.manifest.listed < 110
+    assert built.manifest.rejects == {"no_class": built.manifest.listed - 6}
+    printed = capsys.readouterr().out
+    assert f"tiny: 132 files found. {built.manifest.listed} are taken." in printed
+
+
+def test_what_a_listing_leaves_out_is_said_at_its_end(make_config, tmp_path, capsys):
+    source = tmp_path / "splits"
+    for index, name in enumerate(("train/real", "train/fake", "test/real", "validation/fake")):
+        (source / name).mkdir(parents=True)
+        (source / name / "1.jpg").write_bytes(painted.jpeg(index + 50))
+    (source / "train" / "third").symlink_to(tmp_path)
+    pipeline.build_dataset(
+        make_config(source=str(source), splits=None, dry_run=True, max_reject_fraction=1)
+    )
+    assert capsys.readouterr().out.splitlines()[:4] == [
+        "tiny: 5 files found.",
+        "  Links to folders are not followed: train/third.",
+        "  Split validation has no image of class real of target label.",
+        "  Split test has no image of class fake of target label.",
+    ]
+
+
+def test_names_of_strangers_are_shown_on_one_line(make_config, tmp_path, capsys):
+    content = painted.jpeg(199)
+    for name in ("real/\x1b[2J\n.jpg", "fake/copy.jpg"):
+        (tmp_path / "source" / name).write_bytes(content)
+    built = pipeline.build_dataset(make_config(max_reject_fraction=1))
+    for text in (capsys.readouterr().out, (built.directory / "report.html").read_text()):
+        assert "\x1b" not in text
+        assert r"another label: real/\x1b[2J\n.jpg" in text
+
+
+def test_an_archive_with_repeated_and_unreadable_names_is_built(make_config, tmp_path):
+    with (
+        zipfile.ZipFile(tmp_path / "s.zip", "w") as archive,
+        pytest.warns(UserWarning, match="Duplicate name"),
+    ):
+        for path in sorted((tmp_path / "source").rglob("*.jpg")):
+            archive.write(path, path.relative_to(tmp_path / "source"))
+        archive.writestr("real/000.jpg", painted.jpeg(190))
+        archive.writestr("Real/002.JPG", painted.jpeg(191))
+        archive.writestr("real/é.jpg", painted.jpeg(192))
+    path = tmp_path / "s.zip"
+    path.write_bytes(path.read_bytes().replace("é.jpg".encode(), b"\xff\xfe.jpg"))
+    built = pipeline.build_dataset(make_config(source=str(path), max_reject_fraction=1))
+    assert built.manifest.listed == 15
+    assert built.manifest.rejects == {"repeated_name": 2}
+    assert built.manifest.num_examples == 13
 
 
 def test_a_limit_takes_a_fair_share(make_config):

@@ -1,10 +1,12 @@
+import dataclasses
+
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
 from data_pipeline import plan
 from data_pipeline.locations import File
-from data_pipeline.references import Facts, Reference
+from data_pipeline.references import Facts, Listing, Reference, Reject
 from tfrecords import exits
 
 OPTIONS = plan.Options("tiny", 0, (0.6, 0.2, 0.2), 64, 4)
@@ -30,6 +32,29 @@ def test_the_plan_of_twelve_files_is_literally_this():
         "tiny-validation.tfrecord-00000-of-00001": ["08.jpg", "01.jpg"],
         "tiny-test.tfrecord-00000-of-00001": ["11.jpg", "05.jpg"],
     }
+
+
+def test_a_plan_with_more_shards_than_names_is_refused_with_the_number_to_use(monkeypatch):
+    monkeypatch.setattr("tfrecords.names.MAX_SHARDS", 3)
+    items = [_item(f"{index}.jpg", split="train") for index in range(10)]
+    options = dataclasses.replace(OPTIONS, fractions=None, records_per_shard=2)
+    with pytest.raises(exits.UsageError, match="10 examples of split train .* 5 shards.*Use 4 or"):
+        plan.make(items, options)
+    assert len(plan.make(items, dataclasses.replace(options, records_per_shard=4)).shards) == 3
+
+
+@hypothesis.given(st.integers(1, 30), st.integers(0, 3))
+def test_a_sample_has_so_many_references_and_its_share_of_rejects(limit, seed):
+    references = tuple(_item(f"{index}.jpg")[0] for index in range(30))
+    rejects = tuple(Reject(f"{index}.txt", "no_class", "") for index in range(10))
+    taken = plan.sample(Listing(references, rejects, {}), limit, seed)
+    assert len(taken.references) == limit
+    assert {ref.image_id for ref in taken.references} <= {ref.image_id for ref in references}
+    places = [plan.order(reference.image_id, seed) for reference in taken.references]
+    assert all(plan.order(reject.image_id, seed) < max(places) for reject in taken.rejects)
+    assert len(taken.rejects) == sum(
+        plan.order(reject.image_id, seed) < max(places) for reject in rejects
+    )
 
 
 def test_the_order_of_the_listing_does_not_matter():

@@ -50,6 +50,39 @@ def test_a_damaged_dataset_does_not_take_a_good_ones_place(two_datasets):
     assert publish.dataset.load(old).manifest.num_examples == 74
 
 
+def test_a_dataset_may_be_replaced_whatever_else_was_put_into_it(tmp_path):
+    directory = tiny.write(tmp_path)
+    (directory / "notes.txt").write_text("mine")
+    publish.check_replaceable(directory)
+
+
+def test_what_a_build_left_without_a_manifest_may_be_replaced(tmp_path):
+    directory = tiny.write(tmp_path)
+    (directory / "manifest.json").unlink()
+    (directory / ".manifest.json.123").write_text("{")
+    (directory / ".tiny-test.tfrecord-00000-of-00003.77").write_bytes(b"")
+    (directory / ".sidecars").mkdir()
+    publish.check_replaceable(directory)
+    publish.check_replaceable(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", ".git", "results", "manifest.json"])
+def test_what_no_build_has_made_is_not_replaced(tmp_path, name):
+    (tmp_path / "1.0.0").mkdir()
+    (tmp_path / "1.0.0" / name).write_text("{}")
+    (tmp_path / "1.0.0" / "line\nbreak").write_text("")
+    with pytest.raises(
+        exits.UsageError, match=r"replaces datasets alone.*holds .*line\\nbreak.*Mo"
+    ):
+        publish.check_replaceable(tmp_path / "1.0.0")
+
+
+def test_a_link_is_not_replaced(tmp_path):
+    (tmp_path / "1.0.0").symlink_to(tiny.write(tmp_path))
+    with pytest.raises(exits.UsageError, match="is a file or a link"):
+        publish.check_replaceable(tmp_path / "1.0.0")
+
+
 def test_a_kill_between_two_renames_is_mended(tmp_path):
     old = tiny.write(tmp_path)
     old.rename(old.with_name("1.0.0.replaced"))

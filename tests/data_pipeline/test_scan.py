@@ -84,6 +84,35 @@ def test_damaged_lines_were_never_found(tmp_path, image, damage):
     assert scan.Known(tmp_path / "cache").find(_reference(image)) is None
 
 
+def test_what_is_not_kept_is_forgotten_and_the_rest_is_in_one_file(tmp_path, image, monkeypatch):
+    monkeypatch.setattr(scan, "BATCH_REFERENCES", 1)
+    other = tmp_path / "2.jpg"
+    other.write_bytes(painted.jpeg(101))
+    references = [_reference(image), _reference(other), _reference(tmp_path / "2.jpg", "x/2.jpg")]
+    known = scan.Known(tmp_path / "cache")
+    for batch in known.missing(references):
+        scan.scan(batch)
+    (tmp_path / "cache" / "0-1.jsonl").write_text("damaged\n")
+    known.reload()
+    known.keep(lambda fingerprint: "1.jpg" not in fingerprint)
+    assert [path.name[-8:] for path in (tmp_path / "cache").iterdir()] == ["-1.jsonl"]
+    for again in (known, scan.Known(tmp_path / "cache")):
+        assert again.find(references[0]) is None
+        assert again.find(references[1]) == scan.look(references[1])
+
+
+def test_what_was_found_earlier_is_read_and_not_written(tmp_path, image):
+    earlier, now = tmp_path / "earlier", tmp_path / "now"
+    scan.scan(scan.Known(earlier).missing([_reference(image)])[0])
+    before = sorted(earlier.iterdir())
+    known = scan.Known(now, earlier=earlier)
+    assert known.missing([_reference(image)]) == []
+    known.keep(lambda fingerprint: False)
+    assert sorted(earlier.iterdir()) == before
+    assert scan.Known(now, earlier=tmp_path / "absent").find(_reference(image)) is None
+    assert not (tmp_path / "absent").exists()
+
+
 def test_references_come_in_batches(tmp_path, image, monkeypatch):
     monkeypatch.setattr(scan, "BATCH_REFERENCES", 2)
     references = [_reference(image, f"{index}.jpg") for index in range(5)]
