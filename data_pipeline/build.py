@@ -41,7 +41,9 @@ flags.DEFINE_string(
     "default: the source's where it has them, else 0.8,0.1,0.1.",
 )
 flags.DEFINE_integer("seed", Default.seed, "Decides splits and order.")
-flags.DEFINE_integer("limit", Default.limit, "Build from so many images, chosen by the seed.")
+flags.DEFINE_integer(
+    "limit", Default.limit, "Build from a sample of so many images, chosen by the seed."
+)
 flags.DEFINE_integer("records_per_shard", Default.records_per_shard, "Records per shard at most.")
 flags.DEFINE_float(
     "max_reject_fraction",
@@ -52,7 +54,7 @@ flags.DEFINE_integer(
     "num_workers", Default.num_workers, "Worker processes; 0 chooses by the work and the machine."
 )
 flags.DEFINE_bool("overwrite", Default.overwrite, "Replace a dataset that was built otherwise.")
-flags.DEFINE_bool("dry_run", Default.dry_run, "Say what would be built; write nothing.")
+flags.DEFINE_bool("dry_run", Default.dry_run, "Say what would be built, or why not; write nothing.")
 
 
 def main(argv: list[str]) -> None:
