@@ -1,21 +1,45 @@
-"""Stopping in good order: SIGTERM and Ctrl-C are noted, and obeyed between two steps."""
+"""Stopping in good order: SIGTERM, Ctrl-C and the end of the time given are obeyed between steps.
 
+Python runs a signal's handler in the main thread alone, and only when that thread is not inside
+TensorFlow, where it may wait for data for ever. So a thread of its own is told of each signal by
+the system; where the main thread does not come to a check in time, it saves in that one's place.
+"""
+
+import contextlib
+import math
+import os
+import select
 import signal
+import sys
+import threading
+import time
 import types
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, Self
 
 from tfrecords import exits
 
+GRACE_SECONDS = 20.0  # that a step, a validation batch or a save may take to come to its end
+NEARLY_OVER = 0.05  # of `max_minutes`, but at most:
+NEARLY_OVER_SECONDS = 60.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interruption:
-    """Notes signals while it is entered. A second signal ends the process at once."""
+    """Notes signals while it is entered. A second signal ends the process at once.
 
-    def __init__(self) -> None:
+    Args:
+      max_minutes: after which the work is to be saved and left; it counts from `__init__`.
+    """
+
+    def __init__(self, max_minutes: float = math.inf) -> None:
         self.requested = False
+        spare = min(NEARLY_OVER * 60 * max_minutes, NEARLY_OVER_SECONDS)
+        self._deadline = time.monotonic() + 60 * max_minutes - spare
+        self._max_minutes = max_minutes
         self._previous: dict[int, Callable[..., Any] | int | None] = {}
+        self._save: Callable[[], None] | None = None
+        self._lock = threading.Lock()
 
     def check(self) -> None:
         """Raises Interrupted if a signal has come; the caller has saved before."""
@@ -24,9 +48,25 @@ class Interruption:
                 "Interrupted; everything is saved. Run the same command again to go on."
             )
 
+    @contextlib.contextmanager
+    def at_rest(self, save: Callable[[], None]) -> Iterator[None]:
+        """Inside, nothing changes what `save` saves, so that it may be called at any moment."""
+        with self._lock:
+            self._save = save
+        try:
+            yield
+        finally:
+            with self._lock:  # the process ends in here if the other thread is saving
+                self._save = None
+
     def __enter__(self) -> Self:
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+        self._previous_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         for number in _SIGNALS:
             self._previous[number] = signal.signal(number, self._note)
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
         return self
 
     def __exit__(
@@ -35,14 +75,53 @@ class Interruption:
         error: BaseException | None,
         traceback: types.TracebackType | None,
     ) -> None:
-        self._restore()
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._previous_wakeup)
+        os.write(self._writer, b"\0")
+        self._watcher.join()
+        os.close(self._writer)
+        os.close(self._reader)
 
     def _note(self, number: int, frame: types.FrameType | None) -> None:
         self.requested = True
-        self._restore()
-        name = signal.Signals(number).name
-        print(f"{name}: saving after this step. A second signal ends at once.", flush=True)
 
-    def _restore(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+    def _watch(self) -> None:
+        """Follows the signals, by the bytes that the system writes for each; 0 is the end."""
+        wait: float | None = None if self._deadline == math.inf else self._deadline
+        has_signal = False
+        while True:
+            seconds = None if wait is None else max(0.0, wait - time.monotonic())
+            if not select.select([self._reader], [], [], seconds)[0]:
+                if self.requested:
+                    self._leave()
+                self._request(f"--max_minutes={self._max_minutes:g} is nearly over")
+                wait = time.monotonic() + GRACE_SECONDS
+                continue
+            for number in os.read(self._reader, 64):
+                if number == 0:
+                    return
+                if number not in _SIGNALS:
+                    continue
+                if has_signal:
+                    _end("Interrupted again; what was saved last is whole.")
+                has_signal = True
+                self._request(signal.Signals(number).name)
+                wait = time.monotonic() + GRACE_SECONDS
+
+    def _request(self, reason: str) -> None:
+        self.requested = True
+        print(f"{reason}: saving after this step. A second signal ends at once.", flush=True)
+
+    def _leave(self) -> NoReturn:
+        """Ends the process for a main thread that does not come back."""
+        with self._lock:
+            if self._save is None:
+                _end("Interrupted in the middle of a step; what was saved last is whole.")
+            self._save()
+            _end("Interrupted; everything is saved.")
+
+
+def _end(message: str) -> NoReturn:
+    print(f"{message} Run the same command again to go on.", file=sys.stderr, flush=True)
+    os._exit(exits.INTERRUPTED)
