@@ -37,8 +37,15 @@ flags.DEFINE_integer(
 flags.DEFINE_string(
     "splits",
     Default.splits,
-    "Shares of train, validation and test, such as 0.8,0.1,0.1, or source for the source's own; "
-    "default: the source's where it has them, else 0.8,0.1,0.1.",
+    "Shares of train, validation and test, such as 0.8,0.1,0.1; or source for the source's own; or "
+    "source-disjoint for these without what leaks from test or validation into those that stand "
+    "before them. Default: source where it has splits, else 0.8,0.1,0.1.",
+)
+flags.DEFINE_integer(
+    "near_duplicate_bits",
+    Default.near_duplicate_bits,
+    "In how many bits of 64 the hashes of pictures that look alike may differ; they are kept in "
+    "one split. 0 takes equal hashes alone, -1 ties nothing.",
 )
 flags.DEFINE_integer("seed", Default.seed, "Decides splits and order.")
 flags.DEFINE_integer(

@@ -9,6 +9,7 @@ from data_pipeline import layouts
 from tfrecords import exits, names
 
 SOURCE_SPLITS = "source"
+DISJOINT_SPLITS = "source-disjoint"
 DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
 
 
@@ -27,6 +28,7 @@ class BuildConfig:
     version: str = "1.0.0"
     image_size: int | None = None
     splits: str | None = None
+    near_duplicate_bits: int = 4
     seed: int = 0
     limit: int | None = None
     records_per_shard: int = 1024
@@ -66,6 +68,7 @@ class BuildConfig:
             "seed": (0, 2_000_000_000),
             "records_per_shard": (1, 1 << 20),
             "max_reject_fraction": (0, 1),
+            "near_duplicate_bits": (-1, 8),
             "num_workers": (0, 1024),
         }
         for name, (low, high) in ranges.items():
@@ -111,7 +114,7 @@ class BuildConfig:
         Raises:
           UsageError: they are no three shares that add up to 1.
         """
-        if self.splits == SOURCE_SPLITS:
+        if self.splits in (SOURCE_SPLITS, DISJOINT_SPLITS):
             return None
         if self.splits is None:
             return DEFAULT_FRACTIONS
@@ -122,7 +125,7 @@ class BuildConfig:
         if len(shares) != 3 or min(shares) < 0 or not math.isclose(sum(shares), 1, abs_tol=1e-6):
             raise exits.UsageError(
                 "--splits must be the shares of train, validation and test, such as 0.8,0.1,0.1, "
-                f"or {SOURCE_SPLITS}. Received: {self.splits!r}."
+                f"or {SOURCE_SPLITS}, or {DISJOINT_SPLITS}. Received: {self.splits!r}."
             )
         return shares
 

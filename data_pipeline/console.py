@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_pipeline import plan, statistics
-from data_pipeline.config import SOURCE_SPLITS, BuildConfig
+from data_pipeline.config import DISJOINT_SPLITS, SOURCE_SPLITS, BuildConfig
 from data_pipeline.references import Listing, Reject, plain
 from data_pipeline.survey import Survey
 from tfrecords import dataset, names
 
 PREVIEWED_REJECTS = 5
+LARGE_GROUP = 50  # images of one picture; more are suspicious if they are also
+LARGE_GROUP_SHARE = 0.01  # of all images
 
 
 def say_listing(config: BuildConfig, listing: Listing, taken: Listing) -> None:
@@ -35,16 +37,20 @@ def say_plan(config: BuildConfig, survey: Survey, image_size: int, planned: plan
     )
     _say_counts(statistics.planned_counts(planned, survey.listing.targets))
     print(f"Exact copies dropped: {len(planned.duplicates):,}.")
+    _say_look_alikes(config, planned)
     _say_rejects(rejects)
 
 
-def say_results(config: BuildConfig, built: dataset.Dataset, rejects: Sequence[Reject]) -> None:
+def say_results(
+    config: BuildConfig, planned: plan.Plan, built: dataset.Dataset, rejects: Sequence[Reject]
+) -> None:
     """Says what was written, what was rejected and why, and what to type next."""
     content = built.manifest
     print(f"{built.directory}: {content.num_examples:,} images written.")
     _say_counts({split: value.counts for split, value in content.splits.items()})
     if content.duplicates:
         print(f"Exact copies dropped: {content.duplicates:,}.")
+    _say_look_alikes(config, planned)
     _say_rejects(rejects)
     say_next(config, built)
 
@@ -56,6 +62,36 @@ def _say_counts(counts: Any) -> None:
             for target, classes in by_target.items()
         )
         print(f"  {split:<10} {' | '.join(texts)}")
+
+
+def _say_look_alikes(config: BuildConfig, planned: plan.Plan) -> None:
+    found = planned.look_alikes
+    if found.groups:
+        side = "" if planned.leaks is not None else ", each group in one split"
+        groups = f"{len(found.groups):,} group{'s' * (len(found.groups) > 1)}"
+        print(f"Look alike: {found.num_images:,} images in {groups}{side}.")
+    if found.largest > max(LARGE_GROUP, LARGE_GROUP_SHARE * planned.num_images):
+        print(
+            f"  The largest group has {found.largest:,} images. See in the report whether they are "
+            "one picture; if not, use a smaller --near_duplicate_bits."
+        )
+    _say_leaks(config, planned)
+
+
+def _say_leaks(config: BuildConfig, planned: plan.Plan) -> None:
+    kinds = planned.leaks or {}
+    for pair in kinds.get("groups", ()):
+        counts = {kind.replace("_", " "): by_pair[pair] for kind, by_pair in kinds.items()}
+        if any(counts.values()):
+            first, second = pair.split("-")
+            shared = ", ".join(f"{kind} {number:,}" for kind, number in counts.items() if number)
+            print(f"Images of {first} that {second} has too: {shared}.")
+    remaining = (kinds[kind].values() for kind in ("near_duplicates", "groups") if kinds)
+    if config.splits != DISJOINT_SPLITS and any(map(any, remaining)):
+        print(
+            f"  They make tests look better than they are; --splits={DISJOINT_SPLITS} leaves them "
+            "out."
+        )
 
 
 def _say_rejects(rejects: Sequence[Reject]) -> None:

@@ -12,6 +12,7 @@ from data_pipeline import (
     image_policy,
     layouts,
     locations,
+    perceptual_hash,
     plan,
     progress,
     publish,
@@ -21,12 +22,13 @@ from data_pipeline import (
     verdicts,
     write,
 )
-from data_pipeline.config import SOURCE_SPLITS, BuildConfig
+from data_pipeline.config import DISJOINT_SPLITS, SOURCE_SPLITS, BuildConfig
 from data_pipeline.references import CHANGED, UNREADABLE, Facts, Listing, Reject
 from data_pipeline.survey import Survey
 from tfrecords import dataset, directories, exits, names
 
-SCAN_CACHE = f".scan-{image_policy.POLICY_VERSION}"  # another policy judges files otherwise
+# Another policy judges files otherwise, and other signatures cannot be compared.
+SCAN_CACHE = f".scan-{image_policy.POLICY_VERSION}.{perceptual_hash.VERSION}"
 WRITE_SECONDS = 0.005  # about what storing one image takes
 
 
@@ -117,6 +119,8 @@ def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
             fractions=_fractions(config, survey.listing),
             image_size=_image_size(config, survey.listing),
             records_per_shard=config.records_per_shard,
+            near_duplicate_bits=config.near_duplicate_bits,
+            disjoint=config.splits == DISJOINT_SPLITS,
         ),
     )
     refusals.check_classes(planned, survey.listing)
@@ -138,9 +142,9 @@ def _fractions(config: BuildConfig, listing: Listing) -> tuple[float, ...] | Non
                 f"images, or --splits={SOURCE_SPLITS} to build what is there."
             )
         return None
-    if config.splits == SOURCE_SPLITS and not listing.splits:
+    if config.splits in (SOURCE_SPLITS, DISJOINT_SPLITS) and not listing.splits:
         raise exits.UsageError(
-            f"--splits={SOURCE_SPLITS} needs a source with folders train, validation, test. "
+            f"--splits={config.splits} needs a source with folders train, validation, test. "
             "Use --splits=0.8,0.1,0.1."
         )
     return config.fractions()
@@ -194,7 +198,7 @@ def _build(
         _image_size(config, survey.listing),
     )
     _prune(known, survey.listing, config.source_path)
-    console.say_results(config, built, everything)
+    console.say_results(config, planned, built, everything)
     return built
 
 

@@ -1,22 +1,21 @@
 """Which file goes into which record of which shard. Pure: the same files give the same plan.
 
-Exact copies are dropped, or rejected where two labels claim the same bytes. Groups are put into
-splits by a seeded hash of their name, so that adding files moves no other; records are put in the
-order of a seeded hash, which shuffles the whole dataset; shards are equal to one record.
+Exact copies are dropped, or rejected where two labels claim the same bytes. What looks alike or is
+of one group is tied together (`groups`) and put into one split (`splits`), unless the source's own
+splits are kept as they are. Records are put in the order of a seeded hash, which shuffles the whole
+dataset; shards are equal to one record.
 """
 
-import bisect
 import collections
 import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from data_pipeline import image_policy
+from data_pipeline import groups, image_policy, splits
+from data_pipeline.groups import LookAlikes, Scanned
 from data_pipeline.references import Facts, Listing, Reference, Reject
 from tfrecords import exits, manifest, names
-
-Scanned = tuple[Reference, Facts]
 
 # A shard is the unit of work and of resuming: a small dataset has several too. Not as many as there
 # are workers, because the same source must give the same shards on every machine.
@@ -25,10 +24,6 @@ MIN_RECORDS_TO_SHARE = 64
 
 _RECORD_BYTES = 300  # of a record beside its image
 _BYTES_PER_PIXEL = 1.0  # of a JPEG of quality 95 without chroma subsampling, at the most
-
-# Where a source's own splits share an image, the copy that is kept is the one that is not trained
-# on: what was trained on must not be tested.
-_KEPT_FIRST = {"test": 0, "validation": 1, "train": 2, None: 3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,14 +42,23 @@ class Plan:
     Attributes:
       shards: in the order of splits and indices.
       duplicates: by image_id of a dropped copy the image_id of the one that was kept.
-      rejects: files that two labels claim.
+      rejects: files that two labels claim, and files that would leak.
       digest: the sha256 of all that determines the shards' bytes.
+      look_alikes: the groups of pictures that look alike.
+      leaks: between the source's own splits, see `splits.leaks`; None where they are not kept.
     """
 
     shards: tuple[ShardPlan, ...]
     duplicates: Mapping[str, str]
     rejects: tuple[Reject, ...]
     digest: str
+    look_alikes: LookAlikes
+    leaks: Mapping[str, Mapping[str, int]] | None = None
+
+    @property
+    def num_images(self) -> int:
+        """The number of records planned."""
+        return sum(len(shard.items) for shard in self.shards)
 
     def count(self, split: str) -> int:
         """Returns the number of records planned for a split."""
@@ -63,13 +67,25 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a plan depends on beside the files; `fractions` None keeps the source's splits."""
+    """What a plan depends on beside the files.
+
+    Attributes:
+      dataset: its name.
+      seed: decides splits and order.
+      fractions: the shares of train, validation and test; None keeps the source's splits.
+      image_size: the longest short side, in pixels.
+      records_per_shard: at most.
+      near_duplicate_bits: see `near_duplicates.find`.
+      disjoint: whether files that leak between the source's splits are left out.
+    """
 
     dataset: str
     seed: int
     fractions: tuple[float, ...] | None
     image_size: int
     records_per_shard: int
+    near_duplicate_bits: int = 4
+    disjoint: bool = False
 
 
 def make(scanned: Iterable[Scanned], options: Options) -> Plan:
@@ -79,17 +95,27 @@ def make(scanned: Iterable[Scanned], options: Options) -> Plan:
       DataError: a split that was asked for would be empty.
       UsageError: there are too few records in a shard, and too many shards.
     """
+    scanned = list(scanned)
     unique, duplicates, rejects = deduplicate(scanned)
-    by_split: dict[str, list[Scanned]] = {split: [] for split in names.SPLITS}
-    for item in sorted(unique, key=lambda item: order(item[0].image_id, options.seed)):
-        by_split[split_of(item[0], options)].append(item)
+    unique.sort(key=lambda item: order(item[0].image_id, options.seed))
+    tied = groups.tie(unique, options.near_duplicate_bits)
+    items, leaks = tied.items, None
+    if options.fractions is None:
+        leaks = _leaks(scanned, unique, duplicates, tied)
+        if options.disjoint:
+            leaking = splits.leaking([reference for reference, _ in items])
+            rejects = (*rejects, *leaking)
+            gone = {reject.image_id for reject in leaking}
+            items = tuple(item for item in items if item[0].image_id not in gone)
+    by_split = _by_split(items, options)
     _check_splits(by_split, options)
     shards = tuple(
         shard
         for split, items in by_split.items()
         for shard in _shards(options.dataset, split, items, options.records_per_shard)
     )
-    return Plan(shards, duplicates, rejects, _digest(shards, options))
+    digest = _digest(shards, options)
+    return Plan(shards, duplicates, rejects, digest, tied.look_alikes, leaks)
 
 
 def deduplicate(
@@ -103,7 +129,7 @@ def deduplicate(
     duplicates: dict[str, str] = {}
     rejects: list[Reject] = []
     for same in copies.values():
-        same.sort(key=lambda item: (_KEPT_FIRST[item[0].split], item[0].image_id))
+        same.sort(key=lambda item: (splits.KEPT_FIRST[item[0].split], item[0].image_id))
         kept = same[0][0]
         if any(dict(item[0].targets) != dict(kept.targets) for item in same):
             rejects += [_conflict(item[0], same) for item in same]
@@ -120,13 +146,26 @@ def _conflict(reference: Reference, same: Sequence[Scanned]) -> Reject:
     )
 
 
-def split_of(reference: Reference, options: Options) -> str:
-    """Returns the split of a file's group: its source's, or one by a seeded hash."""
-    if options.fractions is None:
-        return reference.split or "train"
-    place = int.from_bytes(_hash(f"split {options.seed}", reference.group_id)[:8], "big") / 2**64
-    train, validation, _ = options.fractions
-    return names.SPLITS[bisect.bisect_right([train, train + validation], place)]
+def _leaks(
+    scanned: Sequence[Scanned],
+    unique: Sequence[Scanned],
+    duplicates: Mapping[str, str],
+    tied: groups.Tied,
+) -> dict[str, dict[str, int]]:
+    by_id = {reference.image_id: reference for reference, _ in scanned}
+    copies = [(by_id[copy], by_id[kept]) for copy, kept in duplicates.items()]
+    return splits.leaks([reference for reference, _ in unique], tied.pairs, copies)
+
+
+def _by_split(items: Sequence[Scanned], options: Options) -> dict[str, list[Scanned]]:
+    by_split: dict[str, list[Scanned]] = {split: [] for split in names.SPLITS}
+    references = [reference for reference, _ in items]
+    shares = options.fractions
+    chosen = splits.by_shares(references, shares, options.seed) if shares else {}
+    for item in items:
+        split = chosen[item[0].group_id] if shares else splits.of_source(item[0])
+        by_split[split].append(item)
+    return by_split
 
 
 def order(image_id: str, seed: int) -> bytes:

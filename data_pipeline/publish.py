@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from data_pipeline import references, report, statistics, write
+from data_pipeline import look_alikes, references, report, statistics, write
 from data_pipeline.config import BuildConfig
 from data_pipeline.plan import Plan
 from data_pipeline.references import Reject
@@ -42,10 +42,11 @@ def publish(
     rejects += [reject for sidecar in sidecars for reject in sidecar.rejects]
     rejects.sort(key=lambda reject: reject.image_id)
     content = _manifest(config, survey, planned, sidecars, rejects, image_size)
-    numbers = _statistics(content, survey, sidecars)
+    numbers = _statistics(content, survey, planned, sidecars)
     write_json(directory / names.STATISTICS, numbers)
     write_rejects(directory / names.REJECTS, rejects)
-    report.write(directory, content, numbers, rejects)
+    examples = look_alikes.examples(survey, planned.look_alikes)
+    report.write(directory, content, numbers, rejects, examples)
     tfds_files.write(content, directory)
     manifest.write(content, directory)
     built = swap_in(directory, config.directory)
@@ -92,17 +93,26 @@ def _manifest(
         duplicates=len(planned.duplicates),
         rejects=statistics.by_reason(rejects),
         code_version=version.VERSION,
+        near_duplicates={
+            "groups": len(planned.look_alikes.groups),
+            "images": planned.look_alikes.num_images,
+        },
     )
 
 
 def _statistics(
-    content: manifest.Manifest, survey: Survey, sidecars: Sequence[write.Sidecar]
+    content: manifest.Manifest,
+    survey: Survey,
+    planned: Plan,
+    sidecars: Sequence[write.Sidecar],
 ) -> dict[str, Any]:
     return {
         "listed": content.listed,
         "written": content.num_examples,
         "duplicates": content.duplicates,
         "rejects": content.rejects,
+        "near_duplicates": statistics.of_look_alikes(planned),
+        "leaks": planned.leaks,
         "splits": {split: value.counts for split, value in content.splits.items()},
         "source": statistics.of_source([facts for _, facts in survey.scanned]),
         "stored": {

@@ -9,6 +9,7 @@ from tfrecords.manifest import Target
 
 UNREADABLE = "unreadable"
 CHANGED = "changed"
+LEAK = "leak"  # left out by wish: no fault of the file
 
 
 def plain(text: str) -> str:
@@ -53,7 +54,10 @@ class Reject:
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What a look at a file's header found; format "JPEG", "PNG" ...; sizes in bytes and pixels."""
+    """What a look at a file found; format "JPEG", "PNG" ...; sizes in bytes and pixels.
+
+    `signature`: of `perceptual_hash`; empty where the picture has none.
+    """
 
     sha256: str
     num_bytes: int
@@ -61,6 +65,7 @@ class Facts:
     mode: str
     width: int
     height: int
+    signature: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

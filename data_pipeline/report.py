@@ -3,12 +3,13 @@
 import base64
 import io
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import jinja2
 from PIL import Image
 
-from data_pipeline import references
+from data_pipeline import look_alikes, references
 from data_pipeline.references import Reject
 from tfrecords import example, framing, manifest, names, schema
 
@@ -23,8 +24,9 @@ def write(
     content: manifest.Manifest,
     statistics: dict[str, Any],
     rejects: list[Reject],
+    groups: Sequence[look_alikes.Example],
 ) -> None:
-    """Writes `report.html` of the shards in `directory`."""
+    """Writes `report.html` of the shards in `directory`, with some groups that look alike."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("data_pipeline", "."),
         autoescape=True,  # file names come from strangers
@@ -36,6 +38,8 @@ def write(
         statistics=statistics,
         rejects=rejects[:REJECTS_SHOWN],
         num_rejects=len(rejects),
+        groups=groups,
+        data_uri=data_uri,
         pictures={name: _pictures(directory, content, name) for name in content.targets},
     )
     path = directory / names.REPORT
@@ -54,13 +58,14 @@ def _pictures(
             features = example.decode(serialized)
             pictures = found[class_names[int(features[target][0])]]
             if len(pictures) < PICTURES_PER_CLASS:
-                pictures.append(_data_uri(bytes(features[schema.IMAGE][0])))  # type: ignore[arg-type]
+                pictures.append(data_uri(bytes(features[schema.IMAGE][0])))  # type: ignore[arg-type]
             elif all(len(others) == PICTURES_PER_CLASS for others in found.values()):
                 return found
     return found
 
 
-def _data_uri(jpeg: bytes) -> str:
+def data_uri(jpeg: bytes) -> str:
+    """Returns a picture of the report's size, as an address that holds it."""
     with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
         image.thumbnail((2 * PICTURE_SIDE, 2 * PICTURE_SIDE))
         buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""A look at each file: its size, its hash, its header. What was found is kept for the next build.
+"""A look at each file: size, hash, header, picture. What was found is kept for the next build.
 
 The results of a scan are files of JSON lines, one for each batch of references. They are kept under
 the fingerprint of the file's location, so that a file that has changed is looked at again.
@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from data_pipeline import image_policy
+from data_pipeline import image_policy, perceptual_hash
 from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
 
 BATCH_REFERENCES = 128  # the unit of work; some tenths of a second
@@ -53,6 +53,10 @@ def look(reference: Reference) -> Facts | Reject:
     header = image_policy.inspect(data)
     if isinstance(header, image_policy.Rejection):
         return Reject(reference.image_id, header.reason, header.detail)
+    # What cannot be decoded cannot be stored; said here, it is neither planned for nor compared.
+    grey = image_policy.thumbnail(data, perceptual_hash.SIDE)
+    if isinstance(grey, image_policy.Rejection):
+        return Reject(reference.image_id, grey.reason, grey.detail)
     return Facts(
         sha256=hashlib.sha256(data).hexdigest(),
         num_bytes=len(data),
@@ -60,6 +64,7 @@ def look(reference: Reference) -> Facts | Reject:
         mode=header.mode,
         width=header.width,
         height=header.height,
+        signature=perceptual_hash.signature(grey),
     )
 
 

@@ -45,6 +45,17 @@ def planned_counts(
     return counts
 
 
+def of_look_alikes(plan: Plan) -> dict[str, int]:
+    """Returns how many pictures look alike, before what leaks is left out."""
+    return {
+        "groups": len(plan.look_alikes.groups),
+        "images": plan.look_alikes.num_images,
+        "pairs": plan.look_alikes.num_pairs,
+        "largest_group": plan.look_alikes.largest,
+        "groups_of_several_labels": plan.look_alikes.num_mixed,
+    }
+
+
 def by_reason(rejects: Iterable[Reject]) -> dict[str, int]:
     """Returns the number of rejects by reason, the commonest first."""
     return dict(collections.Counter(reject.reason for reject in rejects).most_common())

@@ -83,6 +83,8 @@ class Manifest:
       duplicates: the number of files dropped as exact copies.
       rejects: by reason, the number of files rejected.
       code_version: the version of the software that built it.
+      near_duplicates: of the pictures that look alike the number of `groups`, and of `images` in
+        them; the images of a group share a `group_id`.
     """
 
     dataset: str
@@ -98,6 +100,7 @@ class Manifest:
     duplicates: int
     rejects: Mapping[str, int]
     code_version: str
+    near_duplicates: Mapping[str, int] = dataclasses.field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     @property

@@ -5,7 +5,7 @@
 | image | bytes | a baseline RGB JPEG |
 | each target | int64 | the index of the class in the manifest |
 | image_id | bytes | the file's path relative to its source's root, `/` separated, UTF-8 |
-| group_id | bytes | what must not straddle splits: a person, a video, near-duplicates |
+| group_id | bytes | what must not straddle splits: a person, a video, near-duplicates, tied |
 | height, width | int64 | of the image, in pixels |
 | each attribute | bytes | further text of the source, UTF-8 |
 """

@@ -43,6 +43,7 @@ def test_the_command_names_what_decides_the_bytes_and_nothing_else():
         ({"layout": "image_folder", "source": ""}, "--source must not be empty"),
         ({"splits": "0.8,0.2"}, "--splits must be the shares .* Received: '0.8,0.2'"),
         ({"splits": "0.8,0.1,0.2"}, "--splits must be the shares"),
+        ({"near_duplicate_bits": 9}, "--near_duplicate_bits must lie between -1 and 8"),
         ({"splits": "train"}, "--splits must be the shares"),
         ({"splits": "1.1,-0.1,0"}, "--splits must be the shares"),
     ],
@@ -54,3 +55,4 @@ def test_wrong_usage_gets_the_value_and_the_remedy(changes, words):
 
 def test_the_source_can_decide_the_splits():
     assert BuildConfig(splits="source").fractions() is None
+    assert BuildConfig(splits="source-disjoint").fractions() is None

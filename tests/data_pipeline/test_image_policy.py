@@ -596,3 +596,37 @@ def _outcome(path: pathlib.Path) -> str:
     if isinstance(stored, Rejection):
         return stored.reason
     return "original" if stored.is_original else "repaired" if stored.is_repaired else "encoded"
+
+
+# What a file looks like.
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_thumbnail_shows_what_is_stored(kind, orientation):
+    data = _file(_quarters(1280, 960), kind, exif=_exif(orientation))
+    stored = Image.open(io.BytesIO(_stored(data).jpeg)).convert("L")
+    expected = stored.resize((64, 64), Image.Resampling.BILINEAR)
+    difference = np.asarray(expected, float) - image_policy.thumbnail(data, 64)
+    assert np.abs(difference).mean() < 2
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16", "RGBA", "P", "1"])
+def test_thumbnails_of_odd_modes_are_grey(mode):
+    thumbnail = image_policy.thumbnail(_file(_quarters().convert(mode), "PNG"), 64)
+    assert (thumbnail.shape, thumbnail.dtype) == ((64, 64), np.uint8)
+
+
+def test_a_jpeg_without_its_end_marker_has_the_thumbnail_of_the_repaired_one():
+    data = _file(_noise(80, 60), "JPEG")
+    expected = image_policy.thumbnail(data, 64)
+    assert (image_policy.thumbnail(data[:-2], 64) == expected).all()
+
+
+@hypothesis.settings(_SETTINGS, max_examples=500)
+@hypothesis.given(st.sampled_from([*_JPEGS, *_OTHERS]), st.integers(0, 1 << 32))
+def test_what_has_no_thumbnail_is_not_stored_either_for_the_same_reason(data, seed):
+    damaged = _damaged(data, seed)
+    thumbnail = image_policy.thumbnail(damaged, 64)
+    if isinstance(thumbnail, Rejection):
+        assert _rejected(damaged).reason == thumbnail.reason

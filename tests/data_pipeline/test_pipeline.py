@@ -2,15 +2,18 @@
 
 import dataclasses
 import hashlib
+import io
 import json
 import os
 import zipfile
 
 import pytest
 import tensorflow as tf
+from PIL import Image, ImageOps
 
 from data_pipeline import pipeline, stages
 from data_pipeline.config import BuildConfig
+from data_pipeline.sample import painter
 from tests.data_pipeline import painted
 from tfrecords import dataset, directories, example, exits, framing
 
@@ -52,22 +55,22 @@ def test_the_shards_of_twelve_images_hold_literally_this(make_config):
     built = pipeline.build_dataset(make_config())
     assert _records(built) == {
         "tiny-train.tfrecord-00000-of-00002": [
-            ("fake/011.jpg", 1),
-            ("fake/005.jpg", 1),
             ("fake/001.jpg", 1),
+            ("real/008.jpg", 0),
+            ("real/006.jpg", 0),
         ],
         "tiny-train.tfrecord-00001-of-00002": [
             ("fake/007.jpg", 1),
             ("fake/009.jpg", 1),
             ("real/004.jpg", 0),
         ],
-        "tiny-validation.tfrecord-00000-of-00001": [("real/006.jpg", 0)],
-        "tiny-test.tfrecord-00000-of-00002": [("fake/003.jpg", 1), ("real/008.jpg", 0)],
-        "tiny-test.tfrecord-00001-of-00002": [
-            ("real/000.jpg", 0),
+        "tiny-validation.tfrecord-00000-of-00001": [
+            ("fake/011.jpg", 1),
+            ("fake/005.jpg", 1),
             ("real/010.jpg", 0),
             ("real/002.jpg", 0),
         ],
+        "tiny-test.tfrecord-00000-of-00001": [("fake/003.jpg", 1), ("real/000.jpg", 0)],
     }
 
 
@@ -284,8 +287,8 @@ def test_a_dry_run_writes_nothing(make_config, tmp_path, capsys):
     assert not (tmp_path / "data").exists()
     printed = capsys.readouterr().out
     assert "Nothing is written." in printed
-    assert "would hold 12 images in 5 shards" in printed
-    assert "  train      label real 1, fake 5" in printed
+    assert "would hold 12 images in 4 shards" in printed
+    assert "  train      label real 3, fake 3" in printed
 
 
 def test_a_dry_run_reads_the_scan_that_is_there_and_leaves_it(make_config, tmp_path, monkeypatch):
@@ -503,6 +506,79 @@ def test_what_was_done_before_an_interruption_is_not_done_again(make_config, mon
     assert {name: (built.directory / name).stat().st_mtime_ns for name in done} == done
     assert _hashes(built.directory) == _hashes(undisturbed.directory)
     assert not unfinished.exists()
+
+
+def _paint(path, index, *, mirrored=False):
+    """Writes a picture of the sample, as it is or mirrored and at another quality."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    jpeg = painter.paint("vehicles", False, 0, index)
+    if mirrored:
+        file = io.BytesIO()
+        ImageOps.mirror(Image.open(io.BytesIO(jpeg))).save(file, "JPEG", quality=80)
+        jpeg = file.getvalue()
+    path.write_bytes(jpeg)
+
+
+def _source_with_look_alikes(root):
+    for index, split in enumerate(("train", "train", "train", "validation", "test", "test")):
+        _paint(root / split / ("real", "fake")[index % 2] / f"{index}.jpg", index)
+    _paint(root / "train" / "fake" / "4 again.jpg", 4, mirrored=True)
+    _paint(root / "train" / "real" / "3 again.jpg", 3, mirrored=True)
+    return str(root)
+
+
+def test_look_alikes_are_one_group_in_one_split(make_config, tmp_path, capsys):
+    source = _source_with_look_alikes(tmp_path / "alike")
+    built = pipeline.build_dataset(make_config(source=source, splits="0.6,0.2,0.2"))
+    where: dict = {}
+    for split in built.manifest.splits:
+        for path in built.shard_paths(split):
+            for record in map(example.decode, framing.read_records(path)):
+                name = record["image_id"][0].decode().rsplit("/")[-1]
+                where[name] = split, record["group_id"][0]
+    assert where["4.jpg"] == where["4 again.jpg"]
+    assert where["3.jpg"] == where["3 again.jpg"]
+    assert len({group for _, group in where.values()}) == 6
+    assert built.manifest.near_duplicates == {"groups": 2, "images": 4}
+    assert "Look alike: 4 images in 2 groups, each group in one split." in capsys.readouterr().out
+    page = (built.directory / "report.html").read_text()
+    assert "4 images in 2 groups, the largest of 2" in page
+    assert "train/fake/4 again.jpg" in page
+
+
+def test_what_leaks_between_the_sources_splits_is_said_and_written(make_config, tmp_path, capsys):
+    source = _source_with_look_alikes(tmp_path / "alike")
+    built = pipeline.build_dataset(make_config(source=source, splits="source"))
+    assert built.manifest.num_examples == 8
+    statistics = json.loads((built.directory / "statistics.json").read_text())
+    assert statistics["leaks"]["near_duplicates"] == {
+        "train-validation": 1,
+        "train-test": 1,
+        "validation-test": 0,
+    }
+    printed = capsys.readouterr().out
+    assert "Images of train that test has too: near duplicates 1." in printed
+    assert "--splits=source-disjoint leaves them out" in printed
+    assert (
+        "Images of the first split that the second has too"
+        in (built.directory / "report.html").read_text()
+    )
+
+
+def test_disjoint_splits_leave_out_of_training_what_is_tested(make_config, tmp_path, capsys):
+    source = _source_with_look_alikes(tmp_path / "alike")
+    # Two of eight are left out; that is no fault of the files.
+    built = pipeline.build_dataset(
+        make_config(source=source, splits="source-disjoint", max_reject_fraction=0.0)
+    )
+    content = built.manifest
+    assert (content.listed, content.num_examples, content.rejects) == (8, 6, {"leak": 2})
+    assert {name: split.num_examples for name, split in content.splits.items()} == {
+        "train": 3,
+        "validation": 1,
+        "test": 2,
+    }
+    assert "Rejected: 2 (leak 2)." in capsys.readouterr().out
 
 
 def test_names_of_any_bytes_are_built(make_config, tmp_path):

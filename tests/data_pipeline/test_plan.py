@@ -62,13 +62,6 @@ def test_the_order_of_the_listing_does_not_matter():
     assert plan.make(items[::-1], OPTIONS) == plan.make(items, OPTIONS)
 
 
-def test_more_files_move_no_file_to_another_split():
-    items = [_item(f"{index}.jpg") for index in range(40)]
-    few = {r.image_id: plan.split_of(r, OPTIONS) for r, _ in items[:20]}
-    many = {r.image_id: plan.split_of(r, OPTIONS) for r, _ in items}
-    assert few.items() <= many.items()
-
-
 def test_another_seed_is_another_plan():
     items = [_item(f"{index}.jpg") for index in range(20)]
     other = plan.Options("tiny", 1, (0.6, 0.2, 0.2), 64, 4)
@@ -115,6 +108,44 @@ def test_the_sources_splits_are_kept():
         ("tiny-test.tfrecord-00000-of-00002", 1),
         ("tiny-test.tfrecord-00001-of-00002", 2),
     ]
+
+
+def _source_with_leaks():
+    return [
+        _item("train/a.jpg", group="actor", split="train"),
+        _item("train/b.jpg", split="train"),
+        _item("train/c.jpg", content="c", split="train"),
+        _item("validation/d.jpg", split="validation"),
+        _item("validation/e.jpg", group="actor", split="validation"),
+        _item("test/f.jpg", group="actor", split="test"),
+        _item("test/c.jpg", content="c", split="test"),
+    ]
+
+
+def test_what_leaks_between_the_sources_splits_is_counted_and_kept():
+    planned = plan.make(_source_with_leaks(), plan.Options("tiny", 0, None, 64, 9))
+    assert planned.leaks == {
+        "exact_copies": {"train-validation": 0, "train-test": 1, "validation-test": 0},
+        "near_duplicates": {"train-validation": 0, "train-test": 0, "validation-test": 0},
+        "groups": {"train-validation": 1, "train-test": 1, "validation-test": 1},
+    }
+    assert [planned.count(split) for split in ("train", "validation", "test")] == [2, 2, 2]
+    assert planned.rejects == ()
+
+
+def test_disjoint_splits_leave_out_what_leaks_and_keep_test_whole():
+    options = plan.Options("tiny", 0, None, 64, 9, disjoint=True)
+    planned = plan.make(_source_with_leaks(), options)
+    assert {shard.split: {r.image_id for r, _ in shard.items} for shard in planned.shards} == {
+        "train": {"train/b.jpg"},
+        "validation": {"validation/d.jpg"},
+        "test": {"test/f.jpg", "test/c.jpg"},
+    }
+    assert [(r.image_id, r.reason, r.detail) for r in sorted(planned.rejects, key=str)] == [
+        ("train/a.jpg", "leak", "tied to test/f.jpg, which is in test"),
+        ("validation/e.jpg", "leak", "tied to test/f.jpg, which is in test"),
+    ]
+    assert planned.duplicates == {"train/c.jpg": "test/c.jpg"}
 
 
 def test_an_empty_split_is_an_error_with_the_counts():

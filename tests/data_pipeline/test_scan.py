@@ -6,6 +6,7 @@ import pytest
 from data_pipeline import scan
 from data_pipeline.locations import File
 from data_pipeline.references import Facts, Reference, Reject
+from data_pipeline.sample import painter
 from tests.data_pipeline import painted
 
 
@@ -32,6 +33,18 @@ def test_a_look_finds_these_facts(image):
         width=24,
         height=16,
     )
+
+
+def test_a_picture_with_structure_has_a_signature(tmp_path):
+    path = tmp_path / "1.jpg"
+    path.write_bytes(painter.paint("animals", False, 0, 1))
+    assert len(scan.look(_reference(path)).signature) == 428
+
+
+def test_a_picture_that_ends_early_is_a_reject_although_its_header_is_whole(tmp_path):
+    path = tmp_path / "1.jpg"
+    path.write_bytes(painter.paint("animals", False, 0, 1)[:-100])
+    assert scan.look(_reference(path)).reason == "truncated"
 
 
 def test_a_file_that_is_no_image_is_a_reject(tmp_path):

@@ -3,9 +3,9 @@ import hashlib
 
 import pytest
 
-from data_pipeline import plan, scan, write
+from data_pipeline import plan, write
 from data_pipeline.locations import File
-from data_pipeline.references import Reference
+from data_pipeline.references import Facts, Reference
 from tests.data_pipeline import painted
 from tfrecords import example, framing
 
@@ -18,7 +18,8 @@ def _task(tmp_path, contents):
         path.write_bytes(content)
         location = File(str(path), len(content), path.stat().st_mtime_ns)
         reference = Reference(f"real/{index}.jpg", location, {"label": index % 2}, "g")
-        items.append((reference, scan.look(reference)))
+        sha256 = hashlib.sha256(content).hexdigest()
+        items.append((reference, Facts(sha256, len(content), "JPEG", "RGB", 24, 16)))
     shard = plan.ShardPlan("tiny-train.tfrecord-00000-of-00001", "train", tuple(items))
     return write.Task(str(tmp_path), shard, 64)
 
