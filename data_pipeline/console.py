@@ -67,7 +67,8 @@ def _say_counts(counts: Any) -> None:
 def _say_look_alikes(config: BuildConfig, planned: plan.Plan) -> None:
     found = planned.look_alikes
     if found.groups:
-        side = "" if planned.leaks is not None else ", each group in one split"
+        is_kept_apart = planned.leaks is None or config.splits == DISJOINT_SPLITS
+        side = ", each group in one split" if is_kept_apart else ""
         groups = f"{len(found.groups):,} group{'s' * (len(found.groups) > 1)}"
         print(f"Look alike: {found.num_images:,} images in {groups}{side}.")
     if found.largest > max(LARGE_GROUP, LARGE_GROUP_SHARE * planned.num_images):

@@ -61,7 +61,7 @@ def leaking(references: Sequence[Reference]) -> tuple[Reject, ...]:
     for reference in sorted(references, key=_standing):
         kept.setdefault(reference.group_id, reference)
     rejects = []
-    for reference in references:
+    for reference in sorted(references, key=lambda reference: reference.image_id):
         stays = kept[reference.group_id]
         if of_source(stays) != of_source(reference):
             detail = f"tied to {stays.image_id}, which is in {of_source(stays)}"
