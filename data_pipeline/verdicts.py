@@ -1,6 +1,6 @@
 """What the write found out about images, kept so that the same files give the same plan again.
 
-A look at a header does not find all damage. Where damage leaves a shard without any record, the
+The scan does not find all damage. Where damage leaves a shard without any record, the
 shards are planned anew without the damaged files. The next build must come to that plan at once.
 """
 
