@@ -2,8 +2,9 @@
 
 Two hashes that differ in at most k bits agree altogether in at least two of k + 2 bands of bits,
 however the bits are dealt to the bands. So hashes are looked up once for each pair of bands, by
-what they have there; only what is found is compared. This finds every pair, as comparing all
-would. Source: Manku, Jain and Das Sarma, "Detecting Near-Duplicates for Web Crawling", WWW 2007.
+what they have there; only what is found is compared. This finds every pair, as comparing all would;
+it also takes as long where most pictures of a set are one picture.
+Source: Manku, Jain and Das Sarma, "Detecting Near-Duplicates for Web Crawling", WWW 2007.
 """
 
 import itertools
