@@ -6,16 +6,19 @@ Options of Apache Beam come after a bare --.
 # The flags and one call; the program is `pipeline.build_dataset`.
 
 import dataclasses
-import os
-import signal
+import logging
 import sys
-from typing import NoReturn
 
-from absl import app, flags, logging
+from tfrecords import exits, usage
 
-from data_pipeline import layouts, pipeline
+if __name__ == "__main__":
+    exits.leave_when_interrupted()
+    logging.disable()  # of Beam: its errors arrive as exceptions, and what it lacks is not needed
+
+from absl import app, flags
+
+from data_pipeline import layouts, local_runner, pipeline, strict_options
 from data_pipeline.config import BuildConfig
-from tfrecords import exits
 
 FLAGS = flags.FLAGS
 Default = BuildConfig
@@ -66,38 +69,34 @@ flags.DEFINE_bool("dry_run", Default.dry_run, "Say what would be built, or why n
 
 def main(argv: list[str]) -> None:
     """Builds with the flags given; what is left in `argv` goes to Beam."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, leave)
-    logging.set_verbosity(logging.FATAL)  # of Beam, whose errors arrive as exceptions too
     names = [field.name for field in dataclasses.fields(BuildConfig)]
     names.remove("beam_options")
     values = {name: FLAGS[name].value for name in names}
-    pipeline.build_dataset(BuildConfig(**values, beam_options=tuple(argv[1:])))
-
-
-def leave(*_: object) -> NoReturn:
-    """Ends the process at once when it is interrupted, as safe as a kill and with a word.
-
-    An exception would be raised wherever the main thread happens to be: inside a decoder, whose
-    errors are rejects, or inside Beam, whose threads then may wait for each other for ever.
-    """
-    message = "Interrupted; what is done is kept. Run the same command again to go on."
-    print(f"\n{message}", file=sys.stderr, flush=True)
-    os._exit(exits.INTERRUPTED)
+    config = BuildConfig(**values, beam_options=tuple(argv[1:]))
+    try:
+        pipeline.build_dataset(config)
+    except local_runner.WorkerDied as died:
+        exits.leave_at_once(died)  # Beam's threads wait for its results for ever
 
 
 def parse_flags(argv: list[str]) -> list[str]:
     """Parses this project's flags; returns the program's name and Beam's options.
 
     Raises:
-      UsageError: a word before `--` is no flag.
+      UsageError: a word before `--` is no flag, or one after it is no option of Beam.
     """
     end = argv.index("--") if "--" in argv else len(argv)
+    by_module = FLAGS.flags_by_module_dict()
+    text = usage.answer(argv[:end], __doc__, FLAGS.get_key_flags_for_module(__name__), by_module)
+    if text:
+        print(text, flush=True)
+        sys.exit(exits.DONE)
     words = FLAGS(argv[:end])[1:]
     if words:
         raise exits.UsageError(
             f"Flags begin with --. Received: {' '.join(words)}. Beam's options come after a --."
         )
+    strict_options.parse(argv[end + 1 :])
     return [argv[0], *argv[end + 1 :]]
 
 

@@ -22,13 +22,22 @@ def shown(what: str, total: int, count: Callable[[], int]) -> Iterator[None]:
       count: tells how many are done; called from another thread.
     """
     stop = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(what, total, count, stop), daemon=True)
+    watcher = threading.Thread(
+        target=_watch_while_read, args=(what, total, count, stop), daemon=True
+    )
     watcher.start()
     try:
         yield
     finally:
         stop.set()
         watcher.join()
+
+
+def _watch_while_read(
+    what: str, total: int, count: Callable[[], int], stop: threading.Event
+) -> None:
+    with contextlib.suppress(BrokenPipeError):  # nobody reads it any more; the work goes on
+        _watch(what, total, count, stop)
 
 
 def _watch(what: str, total: int, count: Callable[[], int], stop: threading.Event) -> None:

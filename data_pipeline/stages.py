@@ -4,23 +4,14 @@ Results are left in files, not in collections: that works alike on every runner,
 while a runner is at work, and outlives it.
 """
 
-import logging
 import os
-import shlex
-import sys
 from collections.abc import Sequence
 
-_disabled = logging.root.manager.disable
-logging.disable(logging.WARNING)  # Beam reports clients of Google Cloud that are not installed
-import apache_beam as beam  # noqa: E402
-from apache_beam.options import pipeline_options  # noqa: E402
-from apache_beam.runners.portability.fn_api_runner import fn_runner  # noqa: E402
-from apache_beam.transforms import environments  # noqa: E402
+import apache_beam as beam
+from apache_beam.runners.portability.fn_api_runner import fn_runner
 
-logging.disable(_disabled)
-
-from data_pipeline import scan, write  # noqa: E402
-from tfrecords import exits  # noqa: E402
+from data_pipeline import local_runner, scan, strict_options, write
+from tfrecords import exits
 
 # A worker process takes two seconds to start; it must have more to do than that.
 SECONDS_PER_WORKER = 4.0
@@ -60,14 +51,28 @@ def run(
       beam_options: further options of Beam, which choose another runner.
 
     Raises:
-      UsageError: Beam knows no such runner.
+      UsageError: Beam refuses its options.
+      MachineError: a worker process died, or the job server does not answer.
     """
-    runner, flags = None, list(beam_options)
-    if not any(flag.startswith("--runner") for flag in flags):
-        runner, local_flags = _local_runner(num_workers)
-        flags = [*local_flags, *flags]
+    options = strict_options.parse(beam_options)
+    if strict_options.has_runner(options):
+        strict_options.check_endpoint(options)
+        _run(name, transform, elements, None, options)
+        return
+    runner, local_flags = local_runner.make(num_workers)
+    options = strict_options.parse([*local_flags, *beam_options])
+    local_runner.watched(lambda: _run(name, transform, elements, runner, options))
+
+
+def _run(
+    name: str,
+    transform: beam.PTransform,
+    elements: Sequence[object],
+    runner: fn_runner.FnApiRunner | None,
+    options: strict_options.Options,
+) -> None:
     try:
-        pipeline = beam.Pipeline(runner, pipeline_options.PipelineOptions(flags))
+        pipeline = beam.Pipeline(runner, options)
     except ValueError as error:
         raise exits.UsageError(f"Beam refuses its options: {error}") from error
     with pipeline:
@@ -89,15 +94,3 @@ def _usable_processors() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _local_runner(workers: int) -> tuple[fn_runner.FnApiRunner, list[str]]:
-    """Returns the runner of this machine: in this process, or with several of its own."""
-    # Not by the name DirectRunner, which first looks for a binary on the internet.
-    if workers <= 1:
-        return fn_runner.FnApiRunner(), []
-    environment = environments.SubprocessSDKEnvironment.from_command_string(
-        # Beam gives this to a shell, which would stand between the worker and its parent.
-        f"exec {shlex.quote(sys.executable)} -m data_pipeline.worker {os.getpid()}"
-    )
-    return fn_runner.FnApiRunner(environment), [f"--direct_num_workers={workers}"]

@@ -4,7 +4,11 @@ Every command of this project passes its program to `run`. An error of this modu
 message on standard error and its exit code; anything else is a defect and keeps its traceback.
 """
 
+import contextlib
 import errno
+import os
+import select
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -18,6 +22,7 @@ INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: the same command, run again, goes
 
 # What the system says of a place that cannot be read or written.
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+_INTERRUPTION = "Interrupted; what is done is kept. Run the same command again to go on."
 
 
 class UsageError(ValueError):
@@ -47,20 +52,27 @@ class Interrupted(Exception):  # noqa: N818 - it is no error: the work is saved
 def run(program: Callable[[], object], usage_errors: tuple[type[Exception], ...] = ()) -> NoReturn:
     """Runs `program` and leaves the process with the exit code that its end deserves.
 
+    Where nobody reads the output any more, as after `| head`, it leaves without a word.
+
     Args:
       program: the command, without arguments; what it returns is ignored.
       usage_errors: further exceptions that mean wrong usage, such as those of a flag parser.
     """
     try:
         program()
+        sys.stdout.flush()
     except (UsageError, DataError, MachineError, Interrupted) as error:
         _leave(error.exit_code, str(error))
     except usage_errors as error:
         _leave(USAGE, str(error))
     except KeyboardInterrupt:
-        _leave(INTERRUPTED, "Interrupted. Run the same command again to go on.")
+        _leave(INTERRUPTED, _INTERRUPTION)
     except MemoryError:
         _leave(ENVIRONMENT, "The machine ran out of memory. Use a smaller batch or fewer workers.")
+    except BrokenPipeError:
+        if not _silence_unread():
+            raise
+        sys.exit(INTERRUPTED)
     except OSError as error:
         if error.errno in _CLOSED:
             _leave(ENVIRONMENT, f"{error.filename} cannot be used: {error.strerror}.")
@@ -75,6 +87,58 @@ def run(program: Callable[[], object], usage_errors: tuple[type[Exception], ...]
     sys.exit(DONE)
 
 
+def leave_when_interrupted() -> None:
+    """Lets SIGTERM and Ctrl-C end the process at once, as safe as a kill and with a word.
+
+    To be called before the imports of an entry module, which take seconds. An exception would be
+    raised wherever the main thread happens to be: in the initialisation of a C library, inside a
+    decoder whose errors are rejects, or inside Beam, whose threads may then wait for ever.
+    """
+    stderr = os.dup(sys.stderr.fileno())  # of its own: the other may be redirected for a while
+
+    def leave(*_: object) -> NoReturn:
+        # Below Python's streams, one of which the signal may have interrupted.
+        start = "\n" if os.isatty(stderr) else ""  # after a bar, or the terminal's own ^C
+        with contextlib.suppress(OSError):
+            os.write(stderr, f"{start}{_INTERRUPTION}\n".encode())
+        os._exit(INTERRUPTED)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
+
+
+def leave_at_once(error: UsageError | DataError | MachineError | Interrupted) -> NoReturn:
+    """Leaves as `run` does, and without waiting for threads that may never end."""
+    _say(str(error))
+    os._exit(error.exit_code)
+
+
 def _leave(code: int, message: str) -> NoReturn:
-    print(message, file=sys.stderr, flush=True)
+    _say(message)
     sys.exit(code)
+
+
+def _say(message: str) -> None:
+    try:
+        print(message, file=sys.stderr, flush=True)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_unread()
+
+
+def _silence_unread() -> bool:
+    """Silences the standard streams that nobody reads; returns whether there are any.
+
+    Else Python, which writes what is left in them at its end, would complain.
+    """
+    unread = [stream for stream in (sys.stdout, sys.stderr) if _is_unread(stream.fileno())]
+    for stream in unread:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return bool(unread)
+
+
+def _is_unread(descriptor: int) -> bool:
+    """Tells whether a pipe has lost its reader: a broken one may be another, such as a socket."""
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))

@@ -3,10 +3,15 @@
 # The flags and one call; the program is `training.train_and_evaluate`.
 
 import os
+import sys
+
+from tfrecords import exits, usage
+
+if __name__ == "__main__":
+    exits.leave_when_interrupted()
 
 from absl import app, flags, logging
 
-from tfrecords import exits
 from trainer import quiet
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -23,15 +28,27 @@ train_flags.define(FLAGS)
 
 def main(argv: list[str]) -> None:
     """Trains with the flags given."""
-    if len(argv) > 1:
-        raise exits.UsageError(f"Flags begin with --. Received: {' '.join(argv[1:])}.")
     logging.set_verbosity(logging.WARNING)
     tf.get_logger().setLevel("WARNING")
     training.train_and_evaluate(train_flags.to_config(FLAGS))
 
 
+def parse_flags(argv: list[str]) -> list[str]:
+    """Parses the flags; returns the program's name.
+
+    Raises:
+      UsageError: a word is no flag.
+    """
+    by_module = FLAGS.flags_by_module_dict()
+    text = usage.answer(argv, __doc__, FLAGS.get_key_flags_for_module(__name__), by_module)
+    if text:
+        print(text, flush=True)
+        sys.exit(exits.DONE)
+    words = FLAGS(argv)[1:]
+    if words:
+        raise exits.UsageError(f"Flags begin with --. Received: {' '.join(words)}.")
+    return argv[:1]
+
+
 if __name__ == "__main__":
-    exits.run(
-        lambda: app.run(main, flags_parser=lambda argv: FLAGS(argv)),
-        usage_errors=(flags.Error,),
-    )
+    exits.run(lambda: app.run(main, sys.argv, flags_parser=parse_flags), (flags.Error,))

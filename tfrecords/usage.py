@@ -1,0 +1,63 @@
+"""What a command says when it is asked for help."""
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+_SHORT = {"--help", "-help", "--helpshort", "-h", "-?"}
+_FULL = "--helpfull"
+_END = "--flagfile=FILE takes flags from a file. --helpfull shows the flags of libraries too."
+_COLUMN, _WIDTH = 29, 100  # characters: where the explanations begin, and where they end
+
+
+class Flag(Protocol):
+    """What is said of a flag; flags of absl are such."""
+
+    name: str
+    help: str | None
+    default: object
+    boolean: bool
+
+
+def answer(
+    words: Sequence[str],
+    doc: str | None,
+    flags: Iterable[Flag],
+    by_module: Mapping[str, Iterable[Flag]],
+) -> str | None:
+    """Returns the help that a command's words ask for, or None where they ask for none.
+
+    Args:
+      words: of the command line.
+      doc: says what the command does.
+      flags: of the command.
+      by_module: all flags, also those of libraries, for whoever asks for the full help.
+    """
+    if _FULL not in words and not _SHORT.intersection(words):
+        return None
+    own = list(flags)
+    sections = [(doc or "").strip(), _list(own), _END]
+    if _FULL in words:
+        known = {flag.name for flag in own}
+        for module, foreign in sorted(by_module.items()):
+            others = [flag for flag in foreign if flag.name not in known]
+            if others:
+                sections.append(f"Of {module}:\n{_list(others)}")
+    return "\n\n".join(sections)
+
+
+def _list(flags: Iterable[Flag]) -> str:
+    return "\n".join(_entry(flag) for flag in flags)
+
+
+def _entry(flag: Flag) -> str:
+    explanation = flag.help or ""
+    if flag.boolean:
+        name = f"  --[no]{flag.name}"
+        explanation += " Default: on." if flag.default else ""
+    else:
+        name = f"  --{flag.name}={'...' if flag.default is None else flag.default}"
+    lines = textwrap.wrap(explanation, _WIDTH - _COLUMN)
+    if len(name) < _COLUMN - 1 and lines:
+        name = name.ljust(_COLUMN) + lines.pop(0)
+    return "\n".join([name, *(" " * _COLUMN + line for line in lines)])
