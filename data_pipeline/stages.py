@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import apache_beam as beam
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 
-from data_pipeline import local_runner, scan, strict_options, write
+from data_pipeline import job_server, local_runner, scan, strict_options, write
 from tfrecords import exits
 
 # A worker process takes two seconds to start; it must have more to do than that.
@@ -52,12 +52,12 @@ def run(
 
     Raises:
       UsageError: Beam refuses its options.
-      MachineError: a worker process died, or the job server does not answer.
+      MachineError: a worker process died, or there is no job server.
     """
     options = strict_options.parse(beam_options)
     if strict_options.has_runner(options):
-        strict_options.check_endpoint(options)
-        _run(name, transform, elements, None, options)
+        with job_server.reached(strict_options.job_endpoint(options)):
+            _run(name, transform, elements, None, options)
         return
     runner, local_flags = local_runner.make(num_workers)
     options = strict_options.parse([*local_flags, *beam_options])

@@ -4,15 +4,11 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-import grpc
 from apache_beam.options import pipeline_options
 from apache_beam.runners import runner
 from apache_beam.runners.portability import portable_runner
 
 from tfrecords import exits
-
-ENDPOINT_SECONDS = 10.0  # within which a job server must answer
-EMBEDDED = "embed"  # stands for a job server in this process
 
 
 class Options(pipeline_options.PipelineOptions):
@@ -62,25 +58,9 @@ def has_runner(options: Options) -> bool:
     return options.view_as(pipeline_options.StandardOptions).runner is not None
 
 
-def check_endpoint(options: Options) -> None:
-    """Waits for the job server, if there should be one.
-
-    Raises:
-      MachineError: it does not answer.
-    """
-    endpoint = options.view_as(pipeline_options.PortableOptions).job_endpoint
-    if not endpoint or endpoint == EMBEDDED:
-        return
-    with grpc.insecure_channel(endpoint) as channel:
-        try:
-            grpc.channel_ready_future(channel).result(timeout=ENDPOINT_SECONDS)
-        except grpc.FutureTimeoutError:
-            port = endpoint.rpartition(":")[2]
-            raise exits.MachineError(
-                f"No job server answers at --job_endpoint={endpoint}. Start one there, such as "
-                f"python -m apache_beam.runners.portability.local_job_service_main --port {port}; "
-                "or leave out --runner to build on this machine alone."
-            ) from None
+def job_endpoint(options: Options) -> str | None:
+    """Returns where the job server listens, if there is one."""
+    return options.view_as(pipeline_options.PortableOptions).job_endpoint
 
 
 def _parser(add_more: Callable[[Any], None] = lambda parser: None) -> Any:

@@ -65,6 +65,7 @@ def find(data_dir: pathlib.Path, name: str, version: str | None = None) -> Datas
     """Loads `<data_dir>/<name>/<version>`, by default the highest version.
 
     Raises:
+      UsageError: `data_dir` is a file.
       DataError: there is none, its build is unfinished, or it is damaged.
     """
     return load(_locate(data_dir, name, version))
@@ -72,6 +73,7 @@ def find(data_dir: pathlib.Path, name: str, version: str | None = None) -> Datas
 
 def _locate(data_dir: pathlib.Path, name: str, version: str | None) -> pathlib.Path:
     parent = data_dir / name
+    directories.refuse_file(parent, "--data_dir")
     versions = sorted(
         (path.name for path in parent.glob("*") if names.is_version(path.name)),
         key=names.version_key,

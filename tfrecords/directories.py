@@ -22,8 +22,9 @@ def exclusive(directory: pathlib.Path, flag: str) -> Iterator[None]:
 
     Raises:
       MachineError: it cannot be made or written to.
-      UsageError: another process is at work in it.
+      UsageError: it is a file, or another process is at work in it.
     """
+    refuse_file(directory, flag)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = (directory / ".lock").open("w")
@@ -39,6 +40,17 @@ def exclusive(directory: pathlib.Path, flag: str) -> Iterator[None]:
                 f"{directory} is in use by another process. Wait for it, or choose another {flag}."
             ) from None
         yield
+
+
+def refuse_file(directory: pathlib.Path, flag: str) -> None:
+    """Refuses a path that cannot be a directory because it is a file, or lies in one.
+
+    Raises:
+      UsageError: naming the file and the flag.
+    """
+    for path in (directory, *directory.parents):
+        if path.exists() and not path.is_dir():
+            raise exits.UsageError(f"{flag} must be a directory. Received: {path}, a file.")
 
 
 @contextlib.contextmanager
