@@ -1,11 +1,11 @@
 """A worker process of the local runner: Beam's own, which speaks only through its results.
 
-It ends with the process that started it, however that one ended, and leaves Ctrl-C to it.
+It ends with the process that started it, however that one ended, and is started deaf to Ctrl-C
+and SIGTERM: those are for that process.
 """
 
 import logging
 import os
-import signal
 import sys
 import threading
 import time
@@ -21,7 +21,6 @@ def end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with, args=(int(sys.argv[1]),), daemon=True).start()
     logging.disable()  # errors come back as exceptions
     # Without it Beam starts no log client, which prints when the other side is gone.

@@ -40,7 +40,7 @@ def parse_flags(argv: list[str]) -> list[str]:
       UsageError: a word is no flag.
     """
     by_module = FLAGS.flags_by_module_dict()
-    text = usage.answer(argv, __doc__, FLAGS.get_key_flags_for_module(__name__), by_module)
+    text = usage.answer(argv, __doc__, FLAGS.get_flags_for_module(train_flags), by_module)
     if text:
         print(text, flush=True)
         sys.exit(exits.DONE)

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import random
 import signal
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from absl import flags
 
 from data_pipeline import build
 from data_pipeline.config import BuildConfig
+from tests import interrupted_import
 from tests.data_pipeline import painted
 from tfrecords import exits
 
+INTERRUPTION = "Interrupted; what is done is kept. Run the same command again to go on.\n"
 ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -37,7 +40,7 @@ def test_every_field_has_a_flag_with_its_default():
 
 
 def test_beams_options_come_after_two_dashes():
-    assert build.parse_flags(["build", "--seed=1", "--", "--runner=X"]) == ["build", "--runner=X"]
+    assert build.parse_flags(["build", "--seed=1", "--", "--streaming"]) == ["build", "--streaming"]
 
 
 def test_a_word_that_is_no_flag_is_refused():
@@ -50,16 +53,33 @@ def test_a_misspelt_flag_is_refused():
         build.parse_flags(["build", "--sede=1"])
 
 
+def test_a_misspelt_option_of_beam_is_refused():
+    with pytest.raises(exits.UsageError, match="--flink_maste=x. Did you mean --flink_master?"):
+        build.parse_flags(["build", "--", "--flink_maste=x"])
+
+
+@pytest.mark.parametrize("word", ["--help", "--helpfull"])
+def test_help_goes_to_standard_output_and_is_no_error(word, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        build.parse_flags(["build", "--seed=1", word])
+    assert leaving.value.code == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Builds a dataset of TFRecords")
+    assert "\n  --records_per_shard=1024   Records per shard at most.\n" in shown.out
+    assert shown.err == ""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
         (["--sede=1"], 2, "Unknown command line flag 'sede'"),
+        (["--", "--flink_maste=x"], 2, "Did you mean --flink_master?"),
         (["--layout=image_folder", "--dataset=x", "--source=/no/such"], 3, "there is no such"),
     ],
 )
 def test_a_mistake_gives_one_message_and_its_exit_code(tmp_path, words, code, message):
-    done = _run(*words, f"--data_dir={tmp_path}")
+    done = _run(f"--data_dir={tmp_path}", *words)
     assert done.returncode == code
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -84,65 +104,124 @@ def _wait_until_alone(group):
     raise AssertionError("a worker outlived its build")
 
 
-@pytest.mark.slow
-def test_a_killed_build_goes_on_to_the_same_bytes(tmp_path):
-    painted.folder(tmp_path / "source", count=400)
-    flags_of_build = [
+def _flags(root, *, num_workers=2):
+    return [
         "--dataset=tiny",
         "--layout=image_folder",
-        f"--source={tmp_path / 'source'}",
+        f"--source={root / 'source'}",
         "--records_per_shard=4",
-        "--num_workers=2",
+        f"--num_workers={num_workers}",
     ]
-    undisturbed = _run(*flags_of_build, f"--data_dir={tmp_path / 'undisturbed'}")
-    assert undisturbed.returncode == 0, undisturbed.stderr
-    assert undisturbed.stderr == ""
-    command = _command(*flags_of_build, f"--data_dir={tmp_path / 'killed'}")
-    process = subprocess.Popen(
-        command,
+
+
+def _start(*words):
+    """Starts a command at the head of a group of its own, as a terminal does."""
+    return subprocess.Popen(
+        _command(*words),
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
     )
-    _wait_for_shards(tmp_path / "killed" / "tiny", 10)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The directory of a source, and what two workers make of it."""
+    root = tmp_path_factory.mktemp("undisturbed")
+    painted.folder(root / "source", count=400)
+    done = _run(*_flags(root), f"--data_dir={root / 'data'}")
+    assert (done.returncode, done.stderr) == (0, "")
+    return root, _hashes(root / "data" / "tiny" / "1.0.0")
+
+
+@pytest.mark.slow
+def test_a_killed_build_goes_on_to_the_same_bytes(tmp_path, undisturbed):
+    root, hashes = undisturbed
+    words = [*_flags(root), f"--data_dir={tmp_path}"]
+    process = _start(*words)
+    _wait_for_shards(tmp_path / "tiny", 10)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "killed" / "tiny" / "1.0.0").exists()
-    again = _run(*flags_of_build, f"--data_dir={tmp_path / 'killed'}")
+    process.communicate()
+    assert not (tmp_path / "tiny" / "1.0.0").exists()
+    again = _run(*words)
     assert again.returncode == 0, again.stderr
-    assert _hashes(tmp_path / "killed" / "tiny" / "1.0.0") == _hashes(
-        tmp_path / "undisturbed" / "tiny" / "1.0.0"
+    assert _hashes(tmp_path / "tiny" / "1.0.0") == hashes
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_ends_the_build_with_one_message(tmp_path, undisturbed):
+    root, hashes = undisturbed
+    words = [*_flags(root), f"--data_dir={tmp_path}"]
+    process = _start(*words)
+    _wait_for_shards(tmp_path / "tiny", 10)
+    os.kill(_workers(process.pid)[0], signal.SIGKILL)
+    _, stderr = process.communicate(timeout=60)
+    _wait_until_alone(process.pid)
+    assert process.returncode == 4
+    assert stderr == (
+        "A worker process died, perhaps for want of memory. What is done is kept: run the same "
+        "command again, with fewer --num_workers if it dies again.\n"
     )
+    assert _run(*words).returncode == 0
+    assert _hashes(tmp_path / "tiny" / "1.0.0") == hashes
+
+
+def _workers(parent):
+    listed = subprocess.run(["ps", "-Ao", "pid,ppid,args"], capture_output=True, text=True)
+    rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()[1:]]
+    return [int(pid) for pid, ppid, args in rows if int(ppid) == parent and "worker" in args]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("num_workers", "number"), [(1, signal.SIGTERM), (2, signal.SIGINT)])
-def test_an_interrupted_build_says_how_to_go_on(tmp_path, num_workers, number):
-    painted.folder(tmp_path / "source", count=400)
-    command = _command(
-        "--dataset=tiny",
-        "--layout=image_folder",
-        f"--source={tmp_path / 'source'}",
-        f"--data_dir={tmp_path / 'data'}",
-        "--records_per_shard=2",
-        f"--num_workers={num_workers}",
-    )
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    _wait_for_shards(tmp_path / "data" / "tiny", 3)
+def test_an_interrupted_build_says_how_to_go_on(tmp_path, undisturbed, num_workers, number):
+    words = [*_flags(undisturbed[0], num_workers=num_workers), f"--data_dir={tmp_path}"]
+    process = _start(*words)
+    _wait_for_shards(tmp_path / "tiny", 3)
     os.killpg(process.pid, number)  # as a terminal does: the workers get it too
     _, stderr = process.communicate(timeout=60)
     _wait_until_alone(process.pid)
-    assert process.returncode == 75
-    assert stderr.decode() == (
-        "\nInterrupted; what is done is kept. Run the same command again to go on.\n"
-    )
+    assert (process.returncode, stderr) == (75, INTERRUPTION)
+
+
+@pytest.mark.slow
+def test_a_build_that_is_interrupted_again_and_again_gives_the_same_bytes(tmp_path, undisturbed):
+    root, hashes = undisturbed
+    words = [*_flags(root), f"--data_dir={tmp_path}"]
+    # While it imports, lists, scans, starts its workers, and writes its first shards.
+    generator = random.Random(20)
+    moments = sorted(generator.uniform(0, 2) for _ in range(6))  # seconds
+    for moment, send in zip(moments, [os.kill, os.killpg] * 3, strict=True):
+        process = _start(*words)
+        _wait_until_it_listens(process.pid)
+        time.sleep(moment)
+        send(process.pid, signal.SIGTERM)
+        _, stderr = process.communicate(timeout=60)
+        _wait_until_alone(process.pid)
+        assert (process.returncode, stderr) == (75, INTERRUPTION)
+    again = _run(*words)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert _hashes(tmp_path / "tiny" / "1.0.0") == hashes
+
+
+def _wait_until_it_listens(pid):
+    """Waits until a process has a handler for SIGTERM, which is soon after its start."""
+    bit = 1 << (signal.SIGTERM - 1)
+    while True:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        if int(caught.split()[1], 16) & bit:
+            return
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_beam_is_imported_ends_with_a_word(tmp_path, number):
+    done = interrupted_import.run("data_pipeline.build", "apache_beam", number, tmp_path)
+    assert (done.returncode, done.stderr) == (75, INTERRUPTION)
 
 
 def _wait_for_shards(parent, count):

@@ -1,3 +1,5 @@
+import os
+import sys
 import threading
 
 from data_pipeline import progress
@@ -28,3 +30,20 @@ def test_lines_are_printed_elsewhere_than_on_a_terminal(monkeypatch, capsys):
     captured = capsys.readouterr()
     assert "Writing 3 of 10 images" in captured.out
     assert captured.err == ""
+
+
+def test_the_work_goes_on_when_nobody_reads_its_progress(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0)
+    monkeypatch.setattr(progress, "POLL_SECONDS", 0.001)
+    complaints = []
+    monkeypatch.setattr(threading, "excepthook", complaints.append)
+    reading, writing = os.pipe()
+    os.close(reading)
+    counted = threading.Semaphore(0)
+    with os.fdopen(writing, "wb", buffering=0) as pipe:
+        unread = type("Unread", (), {"write": lambda _, text: pipe.write(text.encode())})
+        monkeypatch.setattr(sys, "stdout", unread())
+        with progress.shown("Writing", 10, lambda: counted.release() or 3):
+            for _ in range(2):
+                assert counted.acquire(timeout=10)
+    assert complaints == []

@@ -111,3 +111,9 @@ def test_a_manifest_of_another_dataset_is_noticed(directory):
     path.write_text(json.dumps(fields))
     with pytest.raises(exits.DataError, match="other-train.tfrecord-00000-of-00003 is missing"):
         dataset.load(directory)
+
+
+def test_a_data_dir_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(exits.UsageError, match=r"--data_dir must be a directory.*notes\.txt"):
+        dataset.find(tmp_path / "notes.txt", "tiny")

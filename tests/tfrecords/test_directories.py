@@ -1,4 +1,5 @@
 import fcntl
+import pathlib
 import subprocess
 import sys
 
@@ -37,11 +38,10 @@ def test_the_lock_of_another_process_counts_until_it_is_killed(tmp_path):
         pass
 
 
-def test_a_place_that_cannot_be_written_to_is_named_with_its_flag(tmp_path):
-    (tmp_path / "file").write_text("x")
+def test_a_place_that_cannot_be_written_to_is_named_with_its_flag():
     with (
         pytest.raises(exits.MachineError, match=r"cannot be written to: .* another --data_dir\."),
-        directories.exclusive(tmp_path / "file" / "data", "--data_dir"),
+        directories.exclusive(pathlib.Path("/proc/no/such/place"), "--data_dir"),
     ):
         raise AssertionError
 
@@ -82,3 +82,14 @@ def test_a_directory_that_was_replaced_before_it_could_be_held_is_not_read(tmp_p
     monkeypatch.setattr(fcntl, "flock", replaced_at_the_last_moment)
     with pytest.raises(exits.DataError, match="is being replaced"), directories.read(old):
         raise AssertionError
+
+
+@pytest.mark.parametrize("below", ["", "sample", "sample/1.0.0"])
+def test_a_file_in_the_place_of_a_directory_is_refused(tmp_path, below):
+    (tmp_path / "notes.txt").write_text("x")
+    with (
+        pytest.raises(exits.UsageError, match=r"--data_dir must be a dir.*notes\.txt, a file\."),
+        directories.exclusive(tmp_path / "notes.txt" / below, "--data_dir"),
+    ):
+        raise AssertionError
+    assert (tmp_path / "notes.txt").read_text() == "x"

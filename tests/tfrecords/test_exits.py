@@ -1,8 +1,15 @@
 import errno
+import os
+import pathlib
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from tfrecords import exits
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def _raise(error: BaseException) -> None:
@@ -65,6 +72,73 @@ def test_a_place_that_cannot_be_used_is_named(capsys):
     assert capsys.readouterr().err == "data cannot be used: Permission denied.\n"
 
 
-def test_another_error_of_the_system_is_a_defect():
+def test_a_pipe_that_breaks_elsewhere_is_a_defect():
     with pytest.raises(BrokenPipeError):
         exits.run(lambda: _raise(BrokenPipeError(errno.EPIPE, "no")))
+
+
+def test_another_error_of_the_system_is_a_defect():
+    with pytest.raises(ConnectionRefusedError):
+        exits.run(lambda: _raise(ConnectionRefusedError(errno.ECONNREFUSED, "no")))
+
+
+def _start(program, **streams):
+    command = [sys.executable, "-c", f"import sys, time\nfrom tfrecords import exits\n{program}"]
+    return subprocess.Popen(command, cwd=ROOT, **streams)
+
+
+@pytest.mark.parametrize(
+    ("program", "unbuffered", "code", "message"),
+    [
+        ("exits.run(lambda: print('much ' * 99999))", "", 75, b""),
+        ("exits.run(lambda: print('at once'))", "1", 75, b""),
+        ("exits.run(lambda: print('at the end'))", "", 75, b""),
+        ("def p(): print('x'); raise exits.DataError('bad')\nexits.run(p)", "", 3, b"bad\n"),
+    ],
+)
+def test_a_reader_that_has_left_is_not_complained_about(program, unbuffered, code, message):
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    process = _start(program, stdout=writing, stderr=subprocess.PIPE, env=environment)
+    os.close(writing)
+    _, stderr = process.communicate()
+    assert (process.returncode, stderr) == (code, message)
+
+
+def test_a_message_that_nobody_reads_does_not_change_the_exit_code():
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = "def p(): raise exits.DataError('bad')\nexits.run(p)"
+    process = _start(program, stdout=writing, stderr=writing)
+    os.close(writing)
+    assert process.wait() == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_at_once_with_a_word_even_while_standard_error_is_redirected(number):
+    program = (
+        "import os\n"
+        "exits.leave_when_interrupted()\n"
+        "os.dup2(os.open(os.devnull, os.O_WRONLY), 2)\n"
+        "print('ready', flush=True)\n"
+        "try: time.sleep(60)\n"
+        "except BaseException: time.sleep(60)"
+    )
+    process = _start(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(number)
+    _, stderr = process.communicate()
+    assert process.returncode == 75
+    assert stderr == b"Interrupted; what is done is kept. Run the same command again to go on.\n"
+
+
+def test_leaving_at_once_waits_for_no_thread():
+    program = (
+        "import threading\n"
+        "threading.Thread(target=time.sleep, args=(600,)).start()\n"
+        "exits.leave_at_once(exits.MachineError('say'))"
+    )
+    process = _start(program, stderr=subprocess.PIPE)
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (4, b"say\n")

@@ -1,12 +1,14 @@
 import dataclasses
 import importlib.util
 import pathlib
+import signal
 import subprocess
 import sys
 
 import pytest
 from absl import flags
 
+from tests import interrupted_import
 from tfrecords import exits
 from trainer import config as configs
 from trainer import training
@@ -33,7 +35,7 @@ def train(entry, monkeypatch):
     monkeypatch.setattr(training, "train_and_evaluate", received.append)
 
     def call(*arguments):
-        entry.main(entry.FLAGS(["trainer.main", *arguments]))
+        entry.main(entry.parse_flags(["trainer.main", *arguments]))
         return received.pop()
 
     return call
@@ -64,6 +66,27 @@ def test_the_flag_file_of_a_run_gives_its_configuration_again(train):
 def test_a_word_that_is_no_flag_is_refused(train):
     with pytest.raises(exits.UsageError, match="Flags begin with --. Received: epochs=3 fast."):
         train("epochs=3", "fast")
+
+
+@pytest.mark.parametrize("word", ["--help", "--helpfull"])
+def test_help_goes_to_standard_output_and_is_no_error(entry, word, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        entry.parse_flags(["trainer.main", "--epochs=3", word])
+    assert leaving.value.code == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Trains a model, or goes on with a run")
+    assert "\n  --dataset=sample           The dataset's name.\n" in shown.out
+    assert shown.err == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_tensorflow_is_imported_ends_with_a_word(tmp_path, number):
+    done = interrupted_import.run("trainer.main", "tensorflow", number, tmp_path)
+    assert done.returncode == 75
+    assert done.stderr == (
+        "Interrupted; what is done is kept. Run the same command again to go on.\n"
+    )
 
 
 def _run(*arguments):
