@@ -29,6 +29,7 @@ setuptools.setup(
         "absl-py>=2.3",
         "apache-beam>=2.76",
         "google-crc32c>=1.7",
+        "grpcio>=1.67",  # Beam speaks it; asks whether a job server answers
         "h5py>=3.14",
         "jinja2>=3.1.6",  # the reports; escapes file names that a stranger chose
         "keras>=3.15.1,<4",
