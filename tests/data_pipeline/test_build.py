@@ -168,6 +168,19 @@ def test_a_worker_that_is_killed_ends_the_build_with_one_message(tmp_path, undis
     assert _hashes(tmp_path / "tiny" / "1.0.0") == hashes
 
 
+@pytest.mark.slow
+def test_a_worker_leaves_signals_to_the_build(tmp_path, undisturbed):
+    root, hashes = undisturbed
+    process = _start(*_flags(root), f"--data_dir={tmp_path}")
+    _wait_for_shards(tmp_path / "tiny", 3)
+    for worker in _workers(process.pid):
+        os.kill(worker, signal.SIGINT)
+        os.kill(worker, signal.SIGTERM)
+    _, stderr = process.communicate(timeout=120)
+    assert (process.returncode, stderr) == (0, "")
+    assert _hashes(tmp_path / "tiny" / "1.0.0") == hashes
+
+
 def _workers(parent):
     listed = subprocess.run(["ps", "-Ao", "pid,ppid,args"], capture_output=True, text=True)
     rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()[1:]]
