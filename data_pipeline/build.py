@@ -86,16 +86,8 @@ def parse_flags(argv: list[str]) -> list[str]:
       UsageError: a word before `--` is no flag, or one after it is no option of Beam.
     """
     end = argv.index("--") if "--" in argv else len(argv)
-    by_module = FLAGS.flags_by_module_dict()
-    text = usage.answer(argv[:end], __doc__, FLAGS.get_key_flags_for_module(__name__), by_module)
-    if text:
-        print(text, flush=True)
-        sys.exit(exits.DONE)
-    words = FLAGS(argv[:end])[1:]
-    if words:
-        raise exits.UsageError(
-            f"Flags begin with --. Received: {' '.join(words)}. Beam's options come after a --."
-        )
+    own = FLAGS.get_key_flags_for_module(__name__)
+    usage.parse(FLAGS, argv[:end], __doc__, own, "Beam's options come after a --.")
     strict_options.parse(argv[end + 1 :])
     return [argv[0], *argv[end + 1 :]]
 

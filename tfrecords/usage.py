@@ -1,8 +1,11 @@
-"""What a command says when it is asked for help."""
+"""How a command reads its flags, and what it says when it is asked for help."""
 
+import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
+
+from tfrecords import exits
 
 _SHORT = {"--help", "-help", "--helpshort", "-h", "-?"}
 _FULL = "--helpfull"
@@ -17,6 +20,42 @@ class Flag(Protocol):
     help: str | None
     default: object
     boolean: bool
+
+
+class FlagValues(Protocol):
+    """All flags of a process; absl's `FLAGS` is such."""
+
+    def __call__(self, argv: Sequence[str]) -> list[str]:
+        """Parses the flags, and returns the other words."""
+        ...
+
+    def flags_by_module_dict(self) -> Mapping[str, Iterable[Flag]]:
+        """Returns the flags by the module that defined them."""
+        ...
+
+
+def parse(
+    values: FlagValues, argv: Sequence[str], doc: str | None, own: Iterable[Flag], hint: str = ""
+) -> None:
+    """Parses the flags of a command that takes nothing else; answers and leaves if asked for help.
+
+    Args:
+      values: where the flags are defined, and get their values.
+      argv: the words of the command line, the program first.
+      doc: says what the command does.
+      own: the command's flags, without those of libraries.
+      hint: a sentence for whoever gave a word that is no flag.
+
+    Raises:
+      UsageError: a word is no flag.
+    """
+    text = answer(argv, doc, own, values.flags_by_module_dict())
+    if text:
+        print(text, flush=True)
+        sys.exit(exits.DONE)
+    words = values(argv)[1:]
+    if words:
+        raise exits.UsageError(f"Flags begin with --. Received: {' '.join(words)}. {hint}".strip())
 
 
 def answer(

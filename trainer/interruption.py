@@ -111,7 +111,10 @@ class Interruption:
 
     def _request(self, reason: str) -> None:
         self.requested = True
-        print(f"{reason}: saving after this step. A second signal ends at once.", flush=True)
+        with contextlib.suppress(
+            BrokenPipeError
+        ):  # nobody reads; the signal is obeyed all the same
+            print(f"{reason}: saving after this step. A second signal ends at once.", flush=True)
 
     def _leave(self) -> NoReturn:
         """Ends the process for a main thread that does not come back."""

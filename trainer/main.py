@@ -39,14 +39,7 @@ def parse_flags(argv: list[str]) -> list[str]:
     Raises:
       UsageError: a word is no flag.
     """
-    by_module = FLAGS.flags_by_module_dict()
-    text = usage.answer(argv, __doc__, FLAGS.get_flags_for_module(train_flags), by_module)
-    if text:
-        print(text, flush=True)
-        sys.exit(exits.DONE)
-    words = FLAGS(argv)[1:]
-    if words:
-        raise exits.UsageError(f"Flags begin with --. Received: {' '.join(words)}.")
+    usage.parse(FLAGS, argv, __doc__, FLAGS.get_flags_for_module(train_flags))
     return argv[:1]
 
 
