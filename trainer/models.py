@@ -102,9 +102,13 @@ class Classifier(keras.Model):
         """The number of features that the head sees."""
         return int(self.backbone.output.shape[-1])
 
+    def backbone_inputs(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns what the backbone takes, of uint8 images: scaled pixels, float32."""
+        return self._scale(tf.cast(images, tf.float32))
+
     def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns pooled features, float32 [batch, num_features], of uint8 images."""
-        pixels = self._scale(tf.cast(images, tf.float32))
+        pixels = self.backbone_inputs(images)
         maps = self.backbone(pixels, training=training and self.train_batch_norm)
         return tf.reduce_mean(maps, axis=[1, 2])
 
