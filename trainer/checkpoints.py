@@ -26,13 +26,24 @@ class Counters(tf.Module):
       best_rank, best_step: of the best validation of all phases; the lower pair is better.
       stale_epochs: since the phase last improved.
       loss_sum, accuracy_sum, skipped: over the steps of the epoch.
+      micro_batch: of the phase, 0 before it is chosen.
+      out_of_memory_retries: of all phases.
       seconds: of all training so far.
       peak_memory_mb: of all processes of the run so far.
     """
 
     def __init__(self) -> None:
         super().__init__(name="counters")
-        for name in ("global_step", "epoch", "step", "best_step", "stale_epochs", "skipped"):
+        for name in (
+            "global_step",
+            "epoch",
+            "step",
+            "best_step",
+            "stale_epochs",
+            "skipped",
+            "micro_batch",
+            "out_of_memory_retries",
+        ):
             setattr(self, name, tf.Variable(0, dtype=tf.int64, trainable=False, name=name))
         for name in ("loss_sum", "accuracy_sum", "seconds", "peak_memory_mb"):
             setattr(self, name, tf.Variable(0.0, dtype=tf.float64, trainable=False, name=name))
@@ -41,6 +52,7 @@ class Counters(tf.Module):
     def start_phase(self) -> None:
         """Starts counting from 0; the best value so far stays."""
         self.stale_epochs.assign(0)
+        self.micro_batch.assign(0)
         self.epoch.assign(0)
         self.start_epoch()
 

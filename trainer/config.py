@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from tfrecords import exits
+from trainer import micro_batches
 
 STRATEGIES = ("default", "one_device", "mirrored")
 OPTIMIZERS = ("adam", "adamw")
@@ -38,6 +39,8 @@ class TrainConfig:
     fine_tune_epochs: int = 0
     fine_tune_from: str = "0"
     global_batch_size: int = 64
+    micro_batch: str = micro_batches.AUTO
+    device_memory_gb: float | None = None
     optimizer: str = "adam"
     learning_rate: float = 3e-3
     fine_tune_learning_rate: float = 1e-5
@@ -57,6 +60,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         self._check_choices()
         self._check_ranges()
+        micro_batches.check(self.micro_batch)
         self._check_contradictions()
         if not self.epochs and not self.fine_tune_epochs:
             raise exits.UsageError(
@@ -97,6 +101,8 @@ class TrainConfig:
         }
         if self.image_size is not None:
             ranges["image_size"] = (8, 4096)
+        if self.device_memory_gb is not None:
+            ranges["device_memory_gb"] = (0.01, 100_000)
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if not low <= value <= high:

@@ -18,12 +18,17 @@ from trainer import (
     checkpoints,
     evaluation,
     events,
+    faults,
     interruption,
     models,
     phases,
+    planning,
     progress,
+    remembered,
     resources,
     steps,
+    strategies,
+    transaction,
 )
 from trainer.task import Task
 
@@ -46,6 +51,7 @@ class Run:
     stop: interruption.Interruption
     announcer: progress.Announcer
     predict: Callable[[str], evaluation.Predictions]
+    faults: faults.Faults
 
 
 class PhaseLoop:
@@ -69,14 +75,28 @@ class PhaseLoop:
         self._store = checkpoints.PhaseCheckpoints(
             run.directory / phase.name, run.classifier, self._optimizer, run.counters
         )
-        self._step = steps.TrainStep(
+        self._train_step = steps.TrainStep(
             run.strategy,
             run.classifier,
             self._optimizer,
             augment=augment.POLICIES[config.augment],
             positive=run.task.positive,
             global_batch_size=config.global_batch_size,
+            fault=run.faults.in_micro_batch(),
         )
+        self._step = transaction.Transaction(
+            self._train_step,
+            per_replica_batch_size=strategies.per_replica_batch_size(
+                run.strategy, config.global_batch_size
+            ),
+            on_smaller=self._note_smaller_micro_batch,
+            remedy=(
+                f"Use a smaller --model (received: {config.model}) or --image_size (received: "
+                f"{run.task.image_size}), or train fewer layers by a later --fine_tune_from "
+                f"(received: {config.fine_tune_from}), in another --run_dir."
+            ),
+        )
+        self._memory_key = planning.memory_key(config, phase, run.task.image_size)
         self._window = progress.Window(config.global_batch_size)
 
     def restore(self) -> None:
@@ -84,6 +104,7 @@ class PhaseLoop:
         counters = self._run.counters
         if not checkpoints.has_any(self._run.directory / self._phase.name):
             counters.start_phase()
+            self._choose_micro_batch()
             self._save()
             return
         warning = self._store.restore()
@@ -94,6 +115,30 @@ class PhaseLoop:
             f"epoch {int(counters.epoch) + 1}, step {int(counters.step)}.",
             flush=True,
         )
+        self._choose_micro_batch()
+
+    def _choose_micro_batch(self) -> None:
+        run, counters = self._run, self._run.counters
+        self.micro_batch = planning.choose(
+            run.task.config,
+            run.classifier,
+            num_replicas=run.strategy.num_replicas_in_sync,
+            saved=int(counters.micro_batch),
+            remembered_size=remembered.read(self._memory_key, remembered.default_path()),
+        )
+        self._train_step.micro_batch = self.micro_batch.size
+        counters.micro_batch.assign(self.micro_batch.size)
+
+    def _note_smaller_micro_batch(self, size: int) -> None:
+        counters = self._run.counters
+        print(
+            f"step {int(counters.global_step) + 1}: out of memory with micro-batches of "
+            f"{int(counters.micro_batch)}; the step is done again with {size}",
+            flush=True,
+        )
+        counters.micro_batch.assign(size)
+        counters.out_of_memory_retries.assign_add(1)
+        remembered.write(self._memory_key, size, remembered.default_path())
 
     @property
     def is_before_validation(self) -> bool:
@@ -138,10 +183,12 @@ class PhaseLoop:
         for step in range(int(counters.step), task.steps_per_epoch):
             with self._window.waiting():
                 batch = _next(iterator)
+            self._run.faults.before_step(int(counters.global_step))
             seed = [task.config.seed, epoch * task.steps_per_epoch + step]
             yield self._step(batch, tf.constant(seed, tf.int64))
 
     def _save(self) -> None:
+        self._run.faults.before_save(self._run.directory / self._phase.name)
         self._store.save(int(self._run.counters.global_step))
 
     def _log_window(self, log: events.EventLog) -> None:

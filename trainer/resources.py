@@ -1,11 +1,19 @@
-"""What a run takes of the machine."""
+"""What a run takes of the machine, and what the machine has."""
 
+import os
+import pathlib
 import resource
+import subprocess
 import sys
 
 import tensorflow as tf
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1 << 10  # bytes; Linux counts KiB
+# What a container may use at most: control groups, version 2 and 1.
+_CONTAINER_LIMITS = (
+    pathlib.Path("/sys/fs/cgroup/memory.max"),
+    pathlib.Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 def peak_memory_mb() -> float:
@@ -18,3 +26,41 @@ def peak_memory_mb() -> float:
         ]
         return max(peaks) / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6
+
+
+def device_name() -> str:
+    """Returns what kind of device trains: a GPU's name, or `CPU`."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return "CPU"
+    return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
+
+
+def device_memory(num_replicas: int) -> int | None:
+    """Returns the bytes that a replica has: those of its GPU, or its share of the machine's.
+
+    It is what the device has, not what is free, so that the same command plans the same each time.
+    None where the driver does not tell.
+    """
+    if tf.config.list_physical_devices("GPU"):
+        return _gpu_memory()
+    return host_memory() // num_replicas
+
+
+def host_memory() -> int:
+    """Returns the bytes of the machine's memory, or of the container's if that is less."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in _CONTAINER_LIMITS:
+        if path.exists() and (text := path.read_text().strip()).isdecimal():
+            total = min(total, int(text))
+    return total
+
+
+def _gpu_memory() -> int | None:
+    """Returns the memory of the smallest GPU; TensorFlow itself does not tell it."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+        return min(int(line) for line in done.stdout.split()) << 20  # it counts MiB
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None

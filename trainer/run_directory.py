@@ -17,8 +17,17 @@ BUNDLE = "bundle"
 TENSORBOARD = "tensorboard"
 PICTURES = "pictures"
 
-# What may differ when a run is taken up again: none of it changes a number.
-_MAY_CHANGE = {"checkpoint_steps", "data_dir", "log_steps", "logical_cpus", "run_dir", "strategy"}
+# What may differ when a run is taken up again: none of it changes what is learnt.
+_MAY_CHANGE = {
+    "checkpoint_steps",
+    "data_dir",
+    "device_memory_gb",
+    "log_steps",
+    "logical_cpus",
+    "micro_batch",
+    "run_dir",
+    "strategy",
+}
 
 
 def claim(

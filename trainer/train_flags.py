@@ -64,6 +64,16 @@ def define(values: flags.FlagValues) -> None:
         Default.global_batch_size,
         "Examples per step, of all replicas together.",
     )
+    define_string(
+        "micro_batch",
+        Default.micro_batch,
+        "Examples that a replica works on at a time: auto, or a divisor of its part of the batch.",
+    )
+    define_float(
+        "device_memory_gb",
+        Default.device_memory_gb,
+        "Memory of each device to plan with; default: what this machine has.",
+    )
     define_string("optimizer", Default.optimizer, f"The optimizer: {', '.join(OPTIMIZERS)}.")
     define_float("learning_rate", Default.learning_rate, "The highest learning rate.")
     define_float(

@@ -23,9 +23,12 @@ from trainer import (
     conclusion,
     evaluation,
     events,
+    faults,
     interruption,
     loop,
+    out_of_memory,
     phases,
+    planning,
     pretrained,
     progress,
     resources,
@@ -83,7 +86,7 @@ def _explained(task: Task, directory: pathlib.Path) -> Iterator[None]:
                 f"The disk of {directory} is full. The last checkpoint is whole: make room and "
                 "run the same command again."
             ) from error
-        if isinstance(error, tf.errors.ResourceExhaustedError):
+        if out_of_memory.is_out_of_memory(error):
             raise exits.MachineError(
                 "A device ran out of memory. Use a smaller --global_batch_size (received: "
                 f"{task.config.global_batch_size}) or --image_size (received: "
@@ -124,6 +127,7 @@ def _train(
             task.steps_per_epoch * sum(phase.epochs for phase in run_phases)
         ),
         predict=functools.partial(_predict, task, strategy, eval_step, stop),
+        faults=faults.Faults.from_environment(),
     )
     log, parameters = _run_phases(run, run_phases, directory)
     return _conclude(run, parameters, log, directory)
@@ -160,7 +164,7 @@ def _run_phases(
         parameters = dict(zip(("total", "trainable"), run.classifier.num_parameters(), strict=True))
         if log is None:
             log = _open_log(run, directory, validates_again=phase_loop.is_before_validation)
-        print(_opening_line(run, phase, parameters), flush=True)
+        print(_opening_line(run, phase, parameters, phase_loop.micro_batch), flush=True)
         phase_loop.run(log)
         _restore_best(run)
     assert log is not None  # noqa: S101 - a configuration without phases is refused
@@ -188,7 +192,9 @@ def _open_log(run: loop.Run, directory: pathlib.Path, *, validates_again: bool) 
     return log
 
 
-def _opening_line(run: loop.Run, phase: phases.Phase, parameters: dict[str, int]) -> str:
+def _opening_line(
+    run: loop.Run, phase: phases.Phase, parameters: dict[str, int], micro_batch: planning.Choice
+) -> str:
     config, strategy = run.task.config, run.strategy
     local = strategies.per_replica_batch_size(strategy, config.global_batch_size)
     return (
@@ -196,7 +202,8 @@ def _opening_line(run: loop.Run, phase: phases.Phase, parameters: dict[str, int]
         f" | {config.strategy}: {strategies.describe(strategy)}"
         f" | global batch {config.global_batch_size}, {local} per replica"
         f" | {run.task.steps_per_epoch} steps per epoch, at most {phase.epochs} epochs"
-        f" | {parameters['total']:,} parameters, {parameters['trainable']:,} trainable"
+        f" | {parameters['total']:,} parameters, {parameters['trainable']:,} trainable\n"
+        f"  micro-batch {micro_batch.size} of {local} per replica: {micro_batch.reason}"
     )
 
 
@@ -214,6 +221,8 @@ def _conclude(
         "best_step": int(counters.best_step),
         "steps_per_epoch": task.steps_per_epoch,
         "replicas": run.strategy.num_replicas_in_sync,
+        "micro_batch": int(counters.micro_batch),
+        "out_of_memory_retries": int(counters.out_of_memory_retries),
         "parameters": parameters,
         "alarms": [alarm.text for alarm in alarms.find(log.validations())],
         **results,

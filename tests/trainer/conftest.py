@@ -5,7 +5,7 @@ import pytest
 
 from tests import tiny
 from trainer import config as configs
-from trainer import events, models, training
+from trainer import events, models, remembered, training
 
 
 def _config(directory: pathlib.Path, **changes) -> configs.TrainConfig:
@@ -43,6 +43,14 @@ def undisturbed(tmp_path_factory, two_devices):
         "summary": summary,
         "validations": [line for line in lines if line["split"] == "validation"],
     }
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path, monkeypatch) -> pathlib.Path:
+    """Where micro-batches are remembered: not in the cache of whoever runs the tests."""
+    path = tmp_path / "cache" / "micro_batches.json"
+    monkeypatch.setattr(remembered, "default_path", lambda: path)
+    return path
 
 
 def _tiny_network(include_top, weights, input_shape):

@@ -104,13 +104,19 @@ class _Training:
             self.classifier = _classifier(spec, first_layer)
             self.optimizer = keras.optimizers.SGD(**optimizer)
             self.optimizer.build(self.classifier.trainable_variables)
+        self.change = change
+        self.make_step()
+
+    def make_step(self, **options):
+        """Makes the step for what is trainable now."""
         self.step = steps.TrainStep(
             self.strategy,
             self.classifier,
             self.optimizer,
-            augment=change,
+            augment=self.change,
             positive=1,
             global_batch_size=8,
+            **options,
         )
 
     def distributed(self, batch):
@@ -249,3 +255,98 @@ def test_with_dropout_two_replicas_step_as_one_and_another_seed_otherwise(tiny_b
 def test_without_dropout_nothing_is_drawn(tiny_backbone):
     training = _Training("default", models.ModelSpec(tiny_backbone, 16, 1), learning_rate=0.1)
     assert training.step._dropout_noise(tf.range(8), tf.constant(SEED, tf.int64)) is None
+
+
+def _train_in(name, micro_batch, spec, *, train_batch_norm=False, steps_taken=2):
+    training = _Training(name, spec, learning_rate=0.1)
+    if not train_batch_norm:
+        training.classifier.unfreeze_from("0", train_batch_norm=False)
+    training.make_step(micro_batch=micro_batch)
+    losses = [training.train(_batch(), seed=[0, k])["loss"] for k in range(steps_taken)]
+    return losses, training.values()
+
+
+@pytest.mark.parametrize(("name", "micro_batch"), [("default", 2), ("mirrored", 1)])
+def test_micro_batches_give_the_update_of_the_whole_batch(tiny_backbone, name, micro_batch):
+    spec = models.ModelSpec(tiny_backbone, 16, 1, dropout=0.5)
+    losses, values = _train_in("default", 8, spec)
+    found_losses, found = _train_in(name, micro_batch, spec)
+    assert found_losses == pytest.approx(losses, abs=1e-6)
+    for path, value in values.items():
+        assert found[path] == pytest.approx(value, abs=1e-6), path
+
+
+def test_batch_norm_sees_micro_batches_over_all_replicas_and_moves_once_a_step(tiny_backbone):
+    # Two replicas with micro-batches of 2 normalise as one with micro-batches of 4 would, if the
+    # rows of its micro-batches were 0, 1, 4, 5 and 2, 3, 6, 7.
+    spec = models.ModelSpec(tiny_backbone, 16, 1)
+    training = _Training("mirrored", spec, learning_rate=0.0)
+    training.make_step(micro_batch=2)
+    batch = _batch()
+    training.train(batch)
+    classifier = _classifier(spec)
+    first = classifier.backbone.get_layer("first")
+    outputs = first(batch["image"].astype(np.float32) / 127.5 - 1).numpy()
+    parts = [outputs[[0, 1, 4, 5]], outputs[[2, 3, 6, 7]]]
+    mean = np.mean([part.mean(axis=(0, 1, 2)) for part in parts], axis=0)
+    variance = np.mean([part.var(axis=(0, 1, 2)) for part in parts], axis=0)
+    norm = training.classifier.backbone.get_layer("norm")
+    assert norm.moving_mean.numpy() == pytest.approx(0.5 * 0 + 0.5 * mean, abs=1e-5)
+    assert norm.moving_variance.numpy() == pytest.approx(0.5 * 1 + 0.5 * variance, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_a_step_without_memory_leaves_all_as_it_was(name, tiny_backbone):
+    training = _Training(name, models.ModelSpec(tiny_backbone, 16, 1), learning_rate=0.1)
+    memory = [10**9]
+
+    def strike(size):
+        if size > memory[0]:
+            raise MemoryError
+        return np.float32(1)
+
+    # The second micro-batch fails: the first has changed the statistics of batch norm already.
+    calls = iter([10**9, 10**9, 0, *[10**9] * 100])
+
+    def fault(size):
+        def call(size):
+            memory[0] = next(calls)
+            return strike(size)
+
+        return tf.ensure_shape(tf.numpy_function(call, [size], tf.float32), [])
+
+    training.make_step(micro_batch=2, fault=fault)
+    before = training.values()
+    with pytest.raises(steps.OutOfMemory):
+        training.train(_batch())
+    after = training.values()
+    for path in before:
+        assert np.array_equal(before[path], after[path]), path
+    assert int(training.optimizer.iterations.numpy()) == 0
+    assert training.train(_batch())["skipped"] == 0
+
+
+def test_an_error_of_another_kind_is_not_taken_for_memory(tiny_backbone):
+    training = _Training("default", models.ModelSpec(tiny_backbone, 16, 1), learning_rate=0.1)
+    training.make_step(fault=lambda size: tf.debugging.assert_equal(size, 0) or 1.0)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        training.train(_batch())
+
+
+def _with_stochastic_depth(include_top, weights, input_shape):
+    layers = keras.layers
+    inputs = keras.Input(input_shape)
+    features = layers.Conv2D(16, 4, strides=4)(inputs)
+    return keras.Model(inputs, layers.Dropout(0.5)(features))
+
+
+def test_what_layers_draw_follows_from_the_step_and_differs_from_part_to_part(monkeypatch):
+    entry = models.Backbone(_with_stochastic_depth, lambda pixels: pixels / 255)
+    monkeypatch.setitem(models.BACKBONES, "deep", entry)
+    spec = models.ModelSpec("deep", 16, 1)
+    batch = _batch()
+    for name in ("image", "label", "noise"):
+        batch[name][:] = batch[name][0]
+    training = _Training("mirrored", spec, learning_rate=0.0)
+    losses = [training.train(batch, seed=[0, step])["loss"] for step in (1, 2, 1)]
+    assert losses[0] == losses[2] != losses[1]
