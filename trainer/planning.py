@@ -41,6 +41,14 @@ def fitting(estimated: memory.Estimate, per_replica_batch_size: int, available: 
     return micro_batches.largest(per_replica_batch_size, estimated.largest_micro_batch(available))
 
 
+def fits(
+    config: configs.TrainConfig, estimated: memory.Estimate, micro_batch: int, num_replicas: int
+) -> bool:
+    """Tells whether a micro-batch is planned to fit; so it is where the memory is not known."""
+    available = device_memory(config, num_replicas)
+    return available is None or micro_batch <= estimated.largest_micro_batch(available)
+
+
 def choose(
     config: configs.TrainConfig,
     classifier: models.Classifier,

@@ -1,0 +1,74 @@
+"""A process that trains a few steps on noise and prints its memory and speed as JSON.
+
+python -m tests.benchmarks.training_child MODEL IMAGE_SIZE BATCH MICRO_BATCH PHASE
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer import augment, models, planning, steps
+
+NUM_STEPS = 3
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+def main(model: str, size: int, batch_size: int, micro_batch: int, phase: str) -> None:
+    float(tf.reduce_sum(tf.random.uniform([256, 256]) @ tf.random.uniform([256, 256])))
+    baseline = _peak_bytes()
+    classifier = models.build(models.ModelSpec(model, size, 1))
+    if phase == "head":
+        classifier.freeze_backbone()
+    else:
+        classifier.unfreeze_from("0", train_batch_norm=model == models.CNN)
+    optimizer = keras.optimizers.Adam(1e-5, global_clipnorm=1.0)
+    optimizer.build(classifier.trainable_variables)
+    step = steps.TrainStep(
+        tf.distribute.get_strategy(),
+        classifier,
+        optimizer,
+        augment=augment.flip_crop,
+        positive=1,
+        global_batch_size=batch_size,
+        micro_batch=micro_batch,
+    )
+    random = np.random.default_rng(0)
+    batch = {
+        "image": tf.constant(random.integers(0, 256, (batch_size, size, size, 3), np.uint8)),
+        "label": tf.constant(random.integers(0, 2, batch_size)),
+        "position": tf.range(batch_size, dtype=tf.int64),
+        "noise": tf.constant(random.random((batch_size, augment.NOISE)), tf.float32),
+    }
+    seconds, processor = [], []
+    for number in range(NUM_STEPS):
+        start, started = time.perf_counter(), time.process_time()
+        float(step(batch, tf.constant([0, number], tf.int64))["loss"])
+        seconds.append(time.perf_counter() - start)
+        processor.append(time.process_time() - started)
+    estimated = planning.estimate(classifier)
+    found = {
+        "peak_bytes": _peak_bytes() - baseline,
+        "planned_bytes": estimated.total(micro_batch),
+        "activations_per_example": estimated.activations_per_example,
+        "fixed": estimated.weights + estimated.gradients + estimated.optimizer,
+        "seconds_per_image": min(seconds[1:]) / batch_size,
+        "cpu_seconds_per_image": min(processor[1:]) / batch_size,
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    name, *numbers, chosen_phase = sys.argv[1:]
+    main(name, *map(int, numbers), chosen_phase)

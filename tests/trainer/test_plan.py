@@ -1,0 +1,56 @@
+import functools
+import importlib.util
+import json
+import pathlib
+
+import pytest
+from absl import flags
+
+from tfrecords import exits
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture
+def entry(monkeypatch):
+    """The entry module with flags of its own, as other commands define some of the same names."""
+    own = flags.FlagValues()
+    monkeypatch.setattr(flags, "FLAGS", own)
+    for kind in ("integer", "bool"):
+        define = getattr(flags, f"DEFINE_{kind}")
+        monkeypatch.setattr(flags, f"DEFINE_{kind}", functools.partial(define, flag_values=own))
+    found = importlib.util.spec_from_file_location("entry_of_plan", ROOT / "trainer" / "plan.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def plan(entry, capsys):
+    """Runs the command and returns what it prints."""
+
+    def call(*arguments):
+        entry.main(entry.FLAGS(["trainer.plan", *arguments]))
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_the_flag_file_of_a_training_is_understood(plan, tmp_path):
+    recipe = tmp_path / "recipe.flags"
+    recipe.write_text("# a recipe\n--image_size=32\n--global_batch_size=16\n--clip_norm=2\n")
+    found = json.loads(plan(f"--flagfile={recipe}", "--json", "--noprobe", "--num_examples=100"))
+    assert found["phases"]["train"]["parameters"] == 98_289
+    assert found["global_batch_size"] == 16
+    assert found["steps_per_epoch"] == 6
+
+
+def test_people_get_lines(plan):
+    text = plan("--image_size=32", "--noprobe", "--num_classes=2", "--device_memory_gb=16")
+    assert text.startswith("cnn at 32 px, 2 classes | global batch 64 | 1 replica, 16.0 GB each")
+    assert text.count("\n") == 4
+
+
+def test_a_word_that_is_no_flag_is_refused(plan):
+    with pytest.raises(exits.UsageError, match="Flags begin with --. Received: xception"):
+        plan("xception")

@@ -1,0 +1,54 @@
+"""Says what a training will take, on any machine: python -m trainer.plan --model=xception."""
+
+# The flags and one call; the program is `outlook.look`.
+
+import json
+import os
+
+from absl import app, flags, logging
+
+from tfrecords import exits
+from trainer import quiet
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+with quiet.native_stderr():
+    import tensorflow as tf
+
+    from trainer import outlook, train_flags
+
+    tf.config.list_physical_devices()  # looks for drivers, and says so
+
+FLAGS = flags.FLAGS
+train_flags.define(FLAGS)
+flags.DEFINE_bool("json", False, "Print JSON, for programs.")
+flags.DEFINE_integer(
+    "num_replicas", None, "Devices of the training; default: those of --strategy here."
+)
+flags.DEFINE_integer("num_classes", None, "Classes of the model; default: those of the dataset.")
+flags.DEFINE_integer(
+    "num_examples", None, "Examples of the training split; default: those of the dataset."
+)
+flags.DEFINE_bool("probe", True, "Time a few steps here, for the time of an epoch.")
+
+
+def main(argv: list[str]) -> None:
+    """Prints the plan for the flags given."""
+    if len(argv) > 1:
+        raise exits.UsageError(f"Flags begin with --. Received: {' '.join(argv[1:])}.")
+    logging.set_verbosity(logging.WARNING)
+    tf.get_logger().setLevel("WARNING")
+    found = outlook.look(
+        train_flags.to_config(FLAGS),
+        num_replicas=FLAGS["num_replicas"].value,
+        num_classes=FLAGS["num_classes"].value,
+        num_examples=FLAGS["num_examples"].value,
+        probes=FLAGS["probe"].value,
+    )
+    print(json.dumps(found, indent=2) if FLAGS["json"].value else outlook.as_text(found))
+
+
+if __name__ == "__main__":
+    exits.run(
+        lambda: app.run(main, flags_parser=lambda argv: FLAGS(argv)),
+        usage_errors=(flags.Error,),
+    )
