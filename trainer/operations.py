@@ -106,13 +106,17 @@ class _Graph:
     ) -> memory.Operation:
         if isinstance(layer, _LAYERS.BatchNormalization):
             if self._train_batch_norm:
-                # The mean, the variance and their gradients pass over squares of the inputs.
+                # The gradient comes by three ways: the mean, the mean of squares, the scaling.
                 return memory.Operation(
-                    inputs, output, num_bytes, trains, inputs, inputs, workspace=num_bytes
+                    inputs, output, num_bytes, trains, inputs, inputs, workspace=3 * num_bytes
                 )
             return memory.Operation(inputs, output, num_bytes, trains, for_weights=inputs)
         if isinstance(layer, _NEED_INPUT_FOR_WEIGHTS):
-            return memory.Operation(inputs, output, num_bytes, trains, for_weights=inputs)
+            # A depthwise convolution gathers a copy of its inputs, on the CPU at least.
+            copy = num_bytes if isinstance(layer, _LAYERS.DepthwiseConv2D) else 0
+            return memory.Operation(
+                inputs, output, num_bytes, trains, for_weights=inputs, workspace=copy
+            )
         if isinstance(layer, _LAYERS.Dropout) and not self._train_batch_norm:
             return memory.Operation(inputs, output, num_bytes, in_place=True)
         if isinstance(layer, _NEED_NOTHING):

@@ -1,0 +1,37 @@
+"""Memory and time of larger and larger batches: python -m tests.benchmarks.micro_batch [LARGEST].
+
+ResNet50 at 96 px, fine-tuned whole; global batches in one piece and in micro-batches of 8.
+"""
+
+import json
+import pathlib
+import sys
+
+from tests.benchmarks import plan
+
+RESULTS = pathlib.Path(__file__).parent / "micro_batch.json"
+BATCHES = (64, 128, 256, 512, 1024)
+MICRO_BATCH = 8
+
+
+def main(largest: int) -> None:
+    rows = []
+    print(
+        f"{'batch':>5} {'micro-batch':>11} {'peak':>9} {'ms an image':>12} {'CPU ms an image':>16}"
+    )
+    for batch in (b for b in BATCHES if b <= largest):
+        pieces = (MICRO_BATCH, batch) if batch == BATCHES[0] else (MICRO_BATCH,)
+        for micro_batch in pieces:
+            found = plan.child("resnet50", 96, batch, micro_batch, "fine_tune")
+            rows.append({"batch": batch, "micro_batch": micro_batch, **found})
+            print(
+                f"{batch:5} {micro_batch:11} {found['peak_bytes'] / 1e6:6,.0f} MB "
+                f"{found['seconds_per_image'] * 1e3:12.0f} "
+                f"{found['cpu_seconds_per_image'] * 1e3:16.0f}",
+                flush=True,
+            )
+    RESULTS.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else BATCHES[-1])
