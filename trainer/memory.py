@@ -8,11 +8,10 @@ import dataclasses
 from collections.abc import Collection, Sequence
 
 ADAM_SLOTS = 2  # copies of the trainable weights in Adam and AdamW: the two moments
-# Gradient of a replica, its sum over the micro-batches, the sum over the replicas, clipped.
-GRADIENT_COPIES = 4
-# What allocators and the kernels' workspaces take on top of the tensors themselves: measured, see
-# tests/benchmarks/README.md.
-SAFETY = 1.15
+GRADIENT_COPIES = 3  # of a replica, summed over its micro-batches or the replicas, and clipped
+# What allocators and the kernels' workspaces take on top of the activations themselves: measured
+# on CPUs, see tests/benchmarks/README.md.
+ACTIVATION_SAFETY = 1.6
 OVERHEAD_BYTES = 100 << 20  # 100 MiB: graphs, kernels' code and packed weights
 USABLE = 0.9  # of a device's memory; the driver and fragmentation take the rest
 
@@ -148,15 +147,10 @@ class Estimate:
 
     def total(self, micro_batch: int) -> int:
         """Returns the peak at a micro-batch."""
-        tensors = (
-            self.weights
-            + self.gradients
-            + self.optimizer
-            + micro_batch * self.activations_per_example
-        )
-        return int(SAFETY * tensors) + OVERHEAD_BYTES
+        activations = ACTIVATION_SAFETY * micro_batch * self.activations_per_example
+        return int(self.weights + self.gradients + self.optimizer + activations + OVERHEAD_BYTES)
 
     def largest_micro_batch(self, device_memory: int) -> int:
         """Returns how many examples fit at a time; 0 if not even one does."""
         left = USABLE * device_memory - self.total(0)
-        return max(0, int(left / (SAFETY * self.activations_per_example)))
+        return max(0, int(left / (ACTIVATION_SAFETY * self.activations_per_example)))

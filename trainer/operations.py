@@ -106,9 +106,9 @@ class _Graph:
     ) -> memory.Operation:
         if isinstance(layer, _LAYERS.BatchNormalization):
             if self._train_batch_norm:
-                # The gradient comes by three ways: the mean, the mean of squares, the scaling.
+                # The mean of squares, and its gradient, pass over squares of the inputs.
                 return memory.Operation(
-                    inputs, output, num_bytes, trains, inputs, inputs, workspace=3 * num_bytes
+                    inputs, output, num_bytes, trains, inputs, inputs, workspace=num_bytes
                 )
             return memory.Operation(inputs, output, num_bytes, trains, for_weights=inputs)
         if isinstance(layer, _NEED_INPUT_FOR_WEIGHTS):

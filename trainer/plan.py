@@ -4,10 +4,15 @@
 
 import json
 import os
+import sys
+
+from tfrecords import exits, usage
+
+if __name__ == "__main__":
+    exits.leave_when_interrupted()
 
 from absl import app, flags, logging
 
-from tfrecords import exits
 from trainer import quiet
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -30,11 +35,11 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_bool("probe", True, "Time a few steps here, for the time of an epoch.")
 
+OWN = ("json", "num_replicas", "num_classes", "num_examples", "probe")
+
 
 def main(argv: list[str]) -> None:
     """Prints the plan for the flags given."""
-    if len(argv) > 1:
-        raise exits.UsageError(f"Flags begin with --. Received: {' '.join(argv[1:])}.")
     logging.set_verbosity(logging.WARNING)
     tf.get_logger().setLevel("WARNING")
     found = outlook.look(
@@ -47,8 +52,16 @@ def main(argv: list[str]) -> None:
     print(json.dumps(found, indent=2) if FLAGS["json"].value else outlook.as_text(found))
 
 
+def parse_flags(argv: list[str]) -> list[str]:
+    """Parses the flags; returns the program's name.
+
+    Raises:
+      UsageError: a word is no flag.
+    """
+    own = [FLAGS[name] for name in OWN]
+    usage.parse(FLAGS, argv, __doc__, [*own, *FLAGS.get_flags_for_module(train_flags)])
+    return argv[:1]
+
+
 if __name__ == "__main__":
-    exits.run(
-        lambda: app.run(main, flags_parser=lambda argv: FLAGS(argv)),
-        usage_errors=(flags.Error,),
-    )
+    exits.run(lambda: app.run(main, sys.argv, flags_parser=parse_flags), (flags.Error,))

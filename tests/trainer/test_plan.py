@@ -30,7 +30,7 @@ def plan(entry, capsys):
     """Runs the command and returns what it prints."""
 
     def call(*arguments):
-        entry.main(entry.FLAGS(["trainer.plan", *arguments]))
+        entry.main(entry.parse_flags(["trainer.plan", *arguments]))
         return capsys.readouterr().out
 
     return call

@@ -15,7 +15,7 @@ def _config(**changes):
 def choose(monkeypatch):
     """Chooses for a model that takes 100 MB an example."""
     estimate = memory.Estimate(1, 1, 10**8)
-    monkeypatch.setattr(memory, "SAFETY", 1.0)
+    monkeypatch.setattr(memory, "ACTIVATION_SAFETY", 1.0)
     monkeypatch.setattr(memory, "OVERHEAD_BYTES", 0)
     monkeypatch.setattr(planning, "estimate", lambda classifier: estimate)
 
