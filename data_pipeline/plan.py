@@ -60,6 +60,13 @@ class Plan:
         """The number of records planned."""
         return sum(len(shard.items) for shard in self.shards)
 
+    @property
+    def largest_short_side(self) -> int:
+        """The longest short side of the planned images as they lie in the source, in pixels."""
+        return max(
+            min(facts.width, facts.height) for shard in self.shards for _, facts in shard.items
+        )
+
     def count(self, split: str) -> int:
         """Returns the number of records planned for a split."""
         return sum(len(shard.items) for shard in self.shards if shard.split == split)

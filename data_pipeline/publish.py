@@ -85,7 +85,8 @@ def _manifest(
             split: manifest.Split(tuple(shards[split]), split_counts)
             for split, split_counts in counts.items()
         },
-        image_size=image_size,
+        # A model takes it for its own size, and gains nothing by enlarging images.
+        image_size=min(image_size, planned.largest_short_side),
         plan_digest=planned.digest,
         command=config.command(),
         options=options,

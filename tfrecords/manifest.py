@@ -74,7 +74,7 @@ class Manifest:
       targets: by feature name, what can be learnt.
       attributes: names of the further text features of each record.
       splits: by name, in the order train, validation, test.
-      image_size: the longest that the short side of an image may be, in pixels.
+      image_size: the longest short side of an image, in pixels.
       plan_digest: the hash of everything that determines the shards.
       command: the command that built it, and that builds it again.
       options: the build's options, by name.

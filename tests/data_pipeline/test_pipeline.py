@@ -91,6 +91,7 @@ def test_a_build_leaves_what_the_manifest_says_and_nothing_else(make_config, tmp
     content = built.manifest
     assert (content.listed, content.num_examples, content.duplicates) == (12, 12, 0)
     assert content.targets["label"].positive == "fake"
+    assert content.image_size == 16  # as large as the images of 24 x 16 pixels are
     assert content.command.startswith("python -m data_pipeline.build --dataset=tiny --layout=")
     printed = capsys.readouterr().out
     assert "tiny: 12 files found." in printed
