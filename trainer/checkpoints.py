@@ -27,6 +27,9 @@ class Counters(tf.Module):
       stale_epochs: since the phase last improved.
       loss_sum, accuracy_sum, skipped: over the steps of the epoch.
       micro_batch: of the phase, 0 before it is chosen.
+      skipped_in_a_row: up to now.
+      skipped_steps, rollbacks: of all phases.
+      rate_scale: what the phase's learning rate is multiplied with.
       out_of_memory_retries: of all phases.
       seconds: of all training so far.
       peak_memory_mb: of all processes of the run so far.
@@ -43,16 +46,22 @@ class Counters(tf.Module):
             "skipped",
             "micro_batch",
             "out_of_memory_retries",
+            "skipped_in_a_row",
+            "skipped_steps",
+            "rollbacks",
         ):
             setattr(self, name, tf.Variable(0, dtype=tf.int64, trainable=False, name=name))
         for name in ("loss_sum", "accuracy_sum", "seconds", "peak_memory_mb"):
             setattr(self, name, tf.Variable(0.0, dtype=tf.float64, trainable=False, name=name))
+        self.rate_scale = tf.Variable(1.0, trainable=False)
         self.best_rank = tf.Variable([float("inf")] * 2, dtype=tf.float64, trainable=False)
 
     def start_phase(self) -> None:
         """Starts counting from 0; the best value so far stays."""
         self.stale_epochs.assign(0)
         self.micro_batch.assign(0)
+        self.skipped_in_a_row.assign(0)
+        self.rate_scale.assign(1)
         self.epoch.assign(0)
         self.start_epoch()
 

@@ -54,8 +54,14 @@ class TrainConfig:
     seed: int = 0
     deterministic: bool = True
     checkpoint_steps: int = 500
+    checkpoint_minutes: float = 15.0
+    max_minutes: float | None = None
+    max_skipped_steps: int = 10
+    max_loss: float = 1000.0
+    max_rollbacks: int = 2
     log_steps: int = 10
     shuffle_labels: bool = False
+    restart: bool = False
 
     def __post_init__(self) -> None:
         self._check_choices()
@@ -97,10 +103,16 @@ class TrainConfig:
             "patience": (1, 100_000),
             "seed": (0, 2_000_000_000),  # NumPy takes 32 bits, and none below 0
             "checkpoint_steps": (1, 1 << 30),
+            "checkpoint_minutes": (0.01, 100_000),
+            "max_skipped_steps": (1, 1 << 30),
+            "max_loss": (0, 1e30),
+            "max_rollbacks": (0, 1000),
             "log_steps": (1, 1 << 30),
         }
         if self.image_size is not None:
             ranges["image_size"] = (8, 4096)
+        if self.max_minutes is not None:
+            ranges["max_minutes"] = (0.1, 1_000_000)
         if self.device_memory_gb is not None:
             ranges["device_memory_gb"] = (0.01, 100_000)
         for name, (low, high) in ranges.items():
@@ -142,21 +154,27 @@ class TrainConfig:
         default = f"runs/{self.dataset}_{self.target}_{self.model}"
         return pathlib.Path(self.run_dir or default)
 
+    def lasting(self) -> dict[str, Any]:
+        """Returns the fields that are of the run, and not of one call of its command."""
+        fields = dataclasses.asdict(self)
+        del fields["restart"]
+        return fields
+
     def to_json(self) -> str:
         """Returns the configuration as JSON, one field a line."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        return json.dumps(self.lasting(), indent=2) + "\n"
 
     def to_flags(self) -> str:
         """Returns an absl flag file: one `--name=value` a line, defaults included."""
         return "".join(
             f"--{name}={str(value).lower() if isinstance(value, bool) else value}\n"
-            for name, value in dataclasses.asdict(self).items()
+            for name, value in self.lasting().items()
             if value is not None
         )
 
     def difference(self, other: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
         """Returns by field name (other's value, own value) where the two differ."""
-        own = dataclasses.asdict(self)
+        own = self.lasting()
         return {
             name: (other.get(name), own.get(name))
             for name in sorted(own.keys() | other.keys())

@@ -17,6 +17,8 @@ def explain(
     labels: tf.Tensor,
     image_ids: Sequence[str],
     positive: int,
+    *,
+    micro_batch: int,
 ) -> str:
     """Returns a sentence on what is not finite when a batch goes through a model and back.
 
@@ -26,7 +28,23 @@ def explain(
       labels: int64 [batch].
       image_ids: of the examples.
       positive: the index of the class that a single logit speaks of.
+      micro_batch: how many examples memory suffices for.
     """
+    for start in range(0, len(image_ids), micro_batch):
+        rows = slice(start, start + micro_batch)
+        found = _explain(classifier, images[rows], labels[rows], image_ids[rows], positive)
+        if found:
+            return found
+    return "With the weights of now, all outputs and gradients of its images are finite."
+
+
+def _explain(
+    classifier: models.Classifier,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    image_ids: Sequence[str],
+    positive: int,
+) -> str | None:
     name, outputs = _first_not_finite(classifier, images)
     if name is not None:
         return f"The first output that is not finite is that of {name}{_of(outputs, image_ids)}."
@@ -42,7 +60,7 @@ def explain(
     if broken:
         # The last one stands nearest to the loss, where the gradient begins.
         return f"All outputs are finite, and the gradient of {broken[-1]} is not."
-    return "One example after the other, all outputs and gradients are finite."
+    return None
 
 
 def _first_not_finite(
@@ -67,7 +85,7 @@ def _of(values: tf.Tensor, image_ids: Sequence[str]) -> str:
     """Names the examples whose values are not finite; nothing where all are alike."""
     rows = np.isfinite(np.asarray(values)).reshape(len(image_ids), -1).all(axis=1)
     names = [ascii(image_id)[1:-1] for image_id, ok in zip(image_ids, rows, strict=True) if not ok]
-    if len(names) == len(image_ids):
+    if len(names) == len(image_ids) > 1:
         return ", for every example"
     more = f" and {len(names) - NAMED_EXAMPLES} more" if len(names) > NAMED_EXAMPLES else ""
     return f", for {', '.join(names[:NAMED_EXAMPLES])}{more}"

@@ -3,7 +3,7 @@
 import json
 import pathlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,9 @@ class EventLog:
     ):
         self._path = directory / run_directory.METRICS
         last_steps = {"train": last_step, "validation": last_step - validates_again}
-        _truncate(self._path, last_steps)
+        self._skipped_path = directory / run_directory.SKIPPED_STEPS
+        for path in (self._path, self._skipped_path):
+            _truncate(path, last_steps)
         self._directory = directory / run_directory.TENSORBOARD
         for split, step in last_steps.items():
             _start_session(self._directory / split, step + 1)
@@ -47,6 +49,12 @@ class EventLog:
                 if value is not None:
                     tf.summary.scalar(name, value)
         self._writer(split).flush()
+
+    def skipped_step(self, step: int, image_ids: Sequence[str]) -> None:
+        """Notes a step that was skipped, and its examples, in `skipped_steps.jsonl`."""
+        line = {"step": step, "split": "train", "image_ids": list(image_ids)}
+        with self._skipped_path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
     def image(self, split: str, name: str, step: int, image: np.ndarray) -> None:
         """Writes a picture, uint8 [height, width, 3]."""

@@ -91,6 +91,18 @@ def images_at(
     return [found[position] for position in positions]
 
 
+def image_ids(
+    source: dataset.Dataset, *, seed: int, epoch: int, start: int, count: int
+) -> list[str]:
+    """Returns the image_ids of `count` examples of an epoch of training, from a position on."""
+    target = next(iter(source.manifest.targets))
+    records = reader.for_train(source, "train", seed=seed, epoch=epoch, start=start).take(count)
+    return [
+        reader.parse(serialized, target)["image_id"].numpy().decode(errors="replace")
+        for _, serialized in records
+    ]
+
+
 def decode(jpeg: tf.Tensor, size: int) -> tf.Tensor:
     """Decodes a JPEG to uint8 [size, size, 3]: the middle of the image, as large as it can be.
 

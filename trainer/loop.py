@@ -4,54 +4,32 @@ The state is that of the checkpoint and nothing else: the order of the examples,
 and the dropout are functions of (seed, epoch, step).
 """
 
-import dataclasses
-import pathlib
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfrecords import exits
 from trainer import (
-    alarms,
     augment,
     checkpoints,
-    evaluation,
+    diagnosis,
     events,
-    faults,
-    interruption,
-    models,
     phases,
     planning,
     progress,
+    recovery,
     remembered,
     resources,
+    run_directory,
     steps,
     strategies,
     transaction,
+    validation,
 )
-from trainer.task import Task
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """What the phases of a run share.
-
-    Attributes:
-      directory: of the checkpoints.
-      predict: from a split's name to the model's predictions; may raise Interrupted.
-    """
-
-    task: Task
-    strategy: tf.distribute.Strategy
-    classifier: models.Classifier
-    counters: checkpoints.Counters
-    best: checkpoints.BestWeights
-    directory: pathlib.Path
-    stop: interruption.Interruption
-    announcer: progress.Announcer
-    predict: Callable[[str], evaluation.Predictions]
-    faults: faults.Faults
+from trainer.run import Run
 
 
 class PhaseLoop:
@@ -67,7 +45,9 @@ class PhaseLoop:
         config = run.task.config
         phases.prepare(phase, run.classifier, pretrained=run.task.weights != "none")
         with run.strategy.scope():
-            self._optimizer = phases.optimizer(config, phase, run.task.steps_per_epoch)
+            self._optimizer = phases.optimizer(
+                config, phase, run.task.steps_per_epoch, run.counters.rate_scale
+            )
             self._optimizer.build(run.classifier.trainable_variables)
         self._run = run
         self._phase = phase
@@ -98,6 +78,10 @@ class PhaseLoop:
         )
         self._memory_key = planning.memory_key(config, phase, run.task.image_size)
         self._window = progress.Window(config.global_batch_size)
+        self._last_save = time.monotonic()
+        self._limits = recovery.Limits(
+            config.max_skipped_steps, config.max_loss, config.max_rollbacks
+        )
 
     def restore(self) -> None:
         """Goes on from the newest checkpoint, or saves the phase's first one."""
@@ -156,7 +140,9 @@ class PhaseLoop:
             if not self.is_before_validation:
                 self._train_epoch(log)
                 self._save()
-            self._validate(log)
+            # All is saved: there is nothing to do for a process that is stopped in a validation.
+            with self._run.stop.at_rest(lambda: None):
+                validation.validate(self._run, self._phase, log)
             counters.epoch.assign_add(1)
             counters.start_epoch()
 
@@ -167,9 +153,15 @@ class PhaseLoop:
             counters.step.assign_add(1)
             counters.global_step.assign_add(1)
             step = int(counters.step)
-            saves = step % config.checkpoint_steps == 0 or self._run.stop.requested
+            saves = (
+                step % config.checkpoint_steps == 0
+                or time.monotonic() - self._last_save > 60 * config.checkpoint_minutes
+                or self._run.stop.requested
+            )
             if saves or step % config.log_steps == 0 or self.is_before_validation:
-                self._log_window(log)
+                wrong = self._log_window(log)
+                if wrong:
+                    self._roll_back(wrong)
             if saves:
                 self._save()
             self._run.stop.check()
@@ -177,11 +169,11 @@ class PhaseLoop:
     def _steps(self) -> Iterator[dict[str, tf.Tensor]]:
         """Runs the steps that are left of the epoch."""
         counters, task = self._run.counters, self._run.task
-        epoch = self._epochs_before + int(counters.epoch)
+        epoch = self._shuffle_epoch
         batches = task.train_batches(epoch=epoch, start_step=int(counters.step))
         iterator = iter(self._run.strategy.experimental_distribute_dataset(batches))
         for step in range(int(counters.step), task.steps_per_epoch):
-            with self._window.waiting():
+            with self._window.waiting(), self._run.stop.at_rest(self._save_at_rest):
                 batch = _next(iterator)
             self._run.faults.before_step(int(counters.global_step))
             seed = [task.config.seed, epoch * task.steps_per_epoch + step]
@@ -190,20 +182,38 @@ class PhaseLoop:
     def _save(self) -> None:
         self._run.faults.before_save(self._run.directory / self._phase.name)
         self._store.save(int(self._run.counters.global_step))
+        self._last_save = time.monotonic()
 
-    def _log_window(self, log: events.EventLog) -> None:
+    def _save_at_rest(self) -> None:
+        """Saves for a main thread that waits for data, with what the window holds counted."""
+        if len(self._window):
+            self._count_window()
+        self._save()
+
+    def _count_window(self) -> tuple[dict[str, float], str | None, np.ndarray]:
+        """Counts the steps since the last line.
+
+        Returns:
+          Their means; what has gone wrong; whether each was skipped, bool [steps].
+        """
+        counters = self._run.counters
+        values, losses, is_skipped = self._window.close()
+        counters.note(values, len(losses), values["seconds"])
+        wrong = recovery.note(counters, self._limits, losses, is_skipped)
+        return values, wrong, is_skipped
+
+    def _log_window(self, log: events.EventLog) -> str | None:
+        """Writes and says what the steps since the last line gave; returns what has gone wrong."""
         counters, announcer = self._run.counters, self._run.announcer
-        num_steps = len(self._window)
-        values = self._window.close()
-        seconds = values.pop("seconds")
-        counters.note(values, num_steps, seconds)
-        announcer.note(num_steps, seconds)
+        values, wrong, is_skipped = self._count_window()
+        announcer.note(len(is_skipped), values.pop("seconds"))
         values["learning_rate"] = float(tf.convert_to_tensor(self._optimizer.learning_rate))
         values["memory_mb"] = counters.note_memory(resources.peak_memory_mb())
         global_step = int(counters.global_step)
         log.scalars("train", global_step, values, phase=self._phase.name, epoch=self._epoch)
-        if values["skipped"]:
-            print(f"step {global_step}: {values['skipped']:.0f} steps skipped: not finite")
+        for steps_ago, skipped in enumerate(reversed(is_skipped.tolist())):
+            if skipped:
+                self._say_skipped(log, steps_ago)
         if announcer.is_due():
             announcer.say(
                 f"  step {int(counters.step)}/{self._run.task.steps_per_epoch}"
@@ -212,44 +222,65 @@ class PhaseLoop:
                 f" | waiting for input {values['input_wait_share']:.0%}",
                 global_step,
             )
+        return wrong
+
+    def _say_skipped(self, log: events.EventLog, steps_ago: int) -> None:
+        counters, task = self._run.counters, self._run.task
+        step, global_step = (int(c) - steps_ago for c in (counters.step, counters.global_step))
+        image_ids = task.image_ids(epoch=self._shuffle_epoch, step=step - 1)
+        log.skipped_step(global_step, image_ids)
+        print(
+            f"step {global_step}: skipped, as its loss or gradient was not finite; its images are "
+            f"named in {run_directory.SKIPPED_STEPS}",
+            flush=True,
+        )
+
+    def _roll_back(self, wrong: str) -> None:
+        """Goes back to the last checkpoint's weights, if that may still be done.
+
+        Raises:
+          DataError: it may not.
+        """
+        counters = self._run.counters
+        if int(counters.rollbacks) >= self._limits.rollbacks:
+            raise exits.DataError(
+                f"Training has gone wrong at step {int(counters.global_step)}: {wrong}, after "
+                f"{int(counters.rollbacks)} rollbacks (--max_rollbacks). {self._diagnose()} Use a "
+                f"lower learning rate (received: {self._phase.learning_rate:g}) or --clip_norm "
+                f"(received: {self._run.task.config.clip_norm:g}) in another --run_dir."
+            )
+        recovery.roll_back(counters, self._store.restore)
+        self._save()
+        print(
+            f"step {int(counters.global_step)}: {wrong}; the weights are those of the last "
+            f"checkpoint again, the learning rate is {float(counters.rate_scale):g} times what it "
+            "was, and training goes on with the next images",
+            flush=True,
+        )
+
+    def _diagnose(self) -> str:
+        """Explains what the last step's batch does to the model as it is now."""
+        task, step = self._run.task, int(self._run.counters.step) - 1
+        batch = next(iter(task.train_batches(epoch=self._shuffle_epoch, start_step=step)))
+        image_ids = task.image_ids(epoch=self._shuffle_epoch, step=step)
+        return diagnosis.explain(
+            self._run.classifier,
+            augment.POLICIES[task.config.augment](batch["image"], batch["noise"]),
+            batch["label"],
+            image_ids,
+            task.positive,
+            micro_batch=self._train_step.micro_batch,
+        )
+
+    @property
+    def _shuffle_epoch(self) -> int:
+        """The epoch counted over all phases, of which the order of the examples is a function."""
+        return self._epochs_before + int(self._run.counters.epoch)
 
     @property
     def _epoch(self) -> int:
         """The epoch of the phase as users count it, from 1."""
         return int(self._run.counters.epoch) + 1
-
-    def _validate(self, log: events.EventLog) -> None:
-        counters = self._run.counters
-        global_step = int(counters.global_step)
-        values = self._run.predict("validation").summary()
-        log.scalars("validation", global_step, values, phase=self._phase.name, epoch=self._epoch)
-        is_best = self._note_best(values)
-        trained = counters.epoch_means()
-        auc = "" if values["auc"] is None else f", AUC {values['auc']:.4f}"
-        self._run.announcer.say(
-            f"{self._phase.name} epoch {self._epoch}/{self._phase.epochs}"
-            f" | loss {trained['loss']:.4f}, accuracy {trained['accuracy']:.1%}"
-            f" | validation loss {values['loss']:.4f}, accuracy {values['accuracy']:.1%}{auc}"
-            f"{' (best)' if is_best else ''}",
-            global_step,
-        )
-        for alarm in alarms.find(log.validations()):
-            if alarm.step == global_step:
-                print(f"ALARM: {alarm.text}.", flush=True)
-                log.text("validation", "alarm", global_step, alarm.text)
-
-    def _note_best(self, values: dict[str, float | None]) -> bool:
-        """Keeps the weights if they are the best so far; tells whether they are."""
-        counters = self._run.counters
-        rank = _rank(values, self._run.task.config.monitor)
-        if not counters.improves(rank):
-            counters.stale_epochs.assign_add(1)
-            return False
-        counters.best_rank.assign(rank)
-        counters.best_step.assign(counters.global_step)
-        counters.stale_epochs.assign(0)
-        self._run.best.save(int(counters.global_step))
-        return True
 
 
 def _next(iterator: Iterator[Any]) -> Any:
@@ -260,16 +291,3 @@ def _next(iterator: Iterator[Any]) -> Any:
             "The training split holds fewer records than its manifest says: its shards were "
             "changed while they were read. Run the same command again."
         ) from None
-
-
-def _rank(values: dict[str, float | None], monitor: str) -> tuple[float, float]:
-    """Returns what is lower for better weights: the monitored value, then the loss.
-
-    The loss decides between equals: a validation AUC of 1 is soon reached, and better weights are
-    still to come.
-    """
-    loss, value = values["loss"], values[monitor]
-    assert loss is not None  # noqa: S101 - it is defined for any split that has examples
-    if value is None:
-        return float("inf"), loss
-    return (value if monitor == "loss" else -value), loss

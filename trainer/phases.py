@@ -1,8 +1,10 @@
 """The phases of a run, and the optimizer of each."""
 
 import dataclasses
+from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfrecords import exits
 from trainer import config as configs
@@ -71,10 +73,27 @@ def prepare(phase: Phase, classifier: models.Classifier, *, pretrained: bool) ->
         classifier.unfreeze_from(phase.first_layer, train_batch_norm=not pretrained)
 
 
+class _Scaled(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule times a variable."""
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, scale: Any):
+        self._schedule = schedule
+        self._scale = scale
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        return self._schedule(step) * self._scale
+
+
 def optimizer(
-    config: configs.TrainConfig, phase: Phase, steps_per_epoch: int
+    config: configs.TrainConfig,
+    phase: Phase,
+    steps_per_epoch: int,
+    rate_scale: tf.Variable | float = 1.0,
 ) -> keras.optimizers.Optimizer:
-    """Returns the phase's optimizer: linear warm-up, then a cosine to zero, or constant."""
+    """Returns the phase's optimizer.
+
+    Its learning rate is a linear warm-up, then a cosine to zero or constant, times `rate_scale`.
+    """
     total = phase.epochs * steps_per_epoch
     # A phase of one step has none to spare.
     warmup = min(round(config.warmup_epochs * steps_per_epoch), total - 1)
@@ -85,6 +104,7 @@ def optimizer(
         warmup_target=phase.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
+    schedule = _Scaled(schedule, rate_scale)
     clipping = {"global_clipnorm": config.clip_norm or None}
     if config.optimizer == "adamw":
         return keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, **clipping)

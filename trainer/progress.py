@@ -40,10 +40,13 @@ class Window:
     def __len__(self) -> int:
         return len(self._steps)
 
-    def close(self) -> dict[str, float]:
-        """Returns the means over the window, and its speed; then starts anew.
+    def close(self) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
+        """Returns the means over the window and its speed, and each step's; then starts anew.
 
         Steps that were skipped count in no mean. The speed is in images a second of all replicas.
+
+        Returns:
+          The means; the loss of each step, float64 [steps]; whether it was skipped, bool [steps].
         """
         columns = {
             name: np.array([float(step[name]) for step in self._steps]) for name in self._steps[0]
@@ -59,7 +62,7 @@ class Window:
         values["input_wait_share"] = self._waited / seconds
         values["seconds"] = seconds
         self._start()
-        return values
+        return values, columns["loss"], ~taken
 
 
 class Announcer:

@@ -10,6 +10,7 @@ from trainer import config as configs
 CONFIG = "config.json"
 FLAGS = "flags.txt"
 METRICS = "metrics.jsonl"
+SKIPPED_STEPS = "skipped_steps.jsonl"
 SUMMARY = "summary.json"
 REPORT = "report.html"
 CHECKPOINTS = "checkpoints"
@@ -19,11 +20,13 @@ PICTURES = "pictures"
 
 # What may differ when a run is taken up again: none of it changes what is learnt.
 _MAY_CHANGE = {
+    "checkpoint_minutes",
     "checkpoint_steps",
     "data_dir",
     "device_memory_gb",
     "log_steps",
     "logical_cpus",
+    "max_minutes",
     "micro_batch",
     "run_dir",
     "strategy",
@@ -105,7 +108,8 @@ def _check_same(
         changes = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in changed.items())
         raise exits.UsageError(
             f"{path} holds a run with other flags: {changes}. Choose another --run_dir for the new "
-            f"run, or go on with the old one by --flagfile={path / FLAGS}"
+            "run, set the old one aside with --restart, or go on with it by "
+            f"--flagfile={path / FLAGS}"
         )
     if digest_before != plan_digest:
         raise exits.UsageError(
@@ -118,6 +122,21 @@ def _check_same(
             f"{weights_before} and is now {weights_sha256}. Put the file back, or choose another "
             "--run_dir."
         )
+
+
+def set_aside(path: pathlib.Path) -> pathlib.Path | None:
+    """Moves a run that is there to a directory beside it; returns that one, if there was a run."""
+    entries = [entry for entry in path.iterdir() if entry.name != ".lock"]
+    if not (path / CONFIG).exists():
+        return None
+    number = 1
+    while (aside := path.with_name(f"{path.name}.before-{number}")).exists():
+        number += 1
+    aside.mkdir()
+    # The note last: a kill leaves a run whose move can be taken up again, not a stranger's files.
+    for entry in sorted(entries, key=lambda entry: entry.name == CONFIG):
+        entry.rename(aside / entry.name)
+    return aside
 
 
 def read_summary(path: pathlib.Path) -> dict[str, Any] | None:

@@ -84,6 +84,16 @@ class Task:
             shuffle_labels=self.config.shuffle_labels,
         )
 
+    def image_ids(self, *, epoch: int, step: int) -> list[str]:
+        """Returns the image_ids of the examples of a step of training, in their order."""
+        return input_pipeline.image_ids(
+            self.source,
+            seed=self.config.seed,
+            epoch=epoch,
+            start=step * self.config.global_batch_size,
+            count=self.config.global_batch_size,
+        )
+
     def eval_batches(self, split: str) -> tf.data.Dataset:
         """Returns the batches of a split, each example once."""
         return input_pipeline.for_eval(

@@ -94,12 +94,28 @@ def define(values: flags.FlagValues) -> None:
         "deterministic", Default.deterministic, "Resume to the bit; off may be faster on a GPU."
     )
     define_integer("checkpoint_steps", Default.checkpoint_steps, "Steps between checkpoints.")
+    define_float(
+        "checkpoint_minutes", Default.checkpoint_minutes, "Minutes between checkpoints at most."
+    )
+    define_float(
+        "max_minutes",
+        Default.max_minutes,
+        "Save and leave when these are nearly over, to be resumed; default: no limit.",
+    )
+    define_integer(
+        "max_skipped_steps",
+        Default.max_skipped_steps,
+        "Steps in a row that are not finite before the weights go back to the last checkpoint.",
+    )
+    define_float("max_loss", Default.max_loss, "The loss above which they do.")
+    define_integer("max_rollbacks", Default.max_rollbacks, "How often they may, before giving up.")
     define_integer("log_steps", Default.log_steps, "Steps between lines of the log.")
     define_bool(
         "shuffle_labels",
         Default.shuffle_labels,
         "Draw labels by lot: an AUC far from .5 is a leak.",
     )
+    define_bool("restart", Default.restart, "Set aside the run that is there; begin anew.")
 
 
 def to_config(values: flags.FlagValues) -> TrainConfig:

@@ -38,6 +38,7 @@ from trainer import (
 )
 from trainer import config as configs
 from trainer.calibration import Calibration
+from trainer.run import Run
 from trainer.task import Task
 
 
@@ -57,17 +58,25 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
         strategy = strategies.make(config.strategy, logical_cpus=config.logical_cpus)
         strategies.per_replica_batch_size(strategy, config.global_batch_size)
         with directories.exclusive(directory, "--run_dir"):
+            if config.restart and (aside := run_directory.set_aside(directory)):
+                print(f"The run of before lies in {aside} now.")
             run_directory.claim(
                 directory, config, source.manifest.plan_digest, pretrained.sha256(task.weights)
             )
             summary = run_directory.read_summary(directory)
             if summary is None:
-                with interruption.Interruption() as stop, _explained(task, directory):
+                with _interruption(config) as stop, _explained(task, directory):
                     summary = _train(task, strategy, directory, stop)
             else:
                 print("This run is complete already; another --run_dir starts a new one.")
     _say_results(directory, summary)
     return summary
+
+
+def _interruption(config: configs.TrainConfig) -> interruption.Interruption:
+    if config.max_minutes is None:
+        return interruption.Interruption()
+    return interruption.Interruption(config.max_minutes)
 
 
 @contextlib.contextmanager
@@ -115,7 +124,7 @@ def _train(
     for phase in run_phases:  # a mistake in a later phase must not cost the first one's work
         phases.check(phase, classifier)
     eval_step = steps.make_eval_step(strategy, classifier)
-    run = loop.Run(
+    run = Run(
         task=task,
         strategy=strategy,
         classifier=classifier,
@@ -151,7 +160,7 @@ def _predict(
 
 
 def _run_phases(
-    run: loop.Run, run_phases: list[phases.Phase], directory: pathlib.Path
+    run: Run, run_phases: list[phases.Phase], directory: pathlib.Path
 ) -> tuple[events.EventLog, dict[str, int]]:
     """Runs the phases that are left; returns the log, and the parameters of the last phase."""
     started = [i for i, p in enumerate(run_phases) if checkpoints.has_any(run.directory / p.name)]
@@ -171,7 +180,7 @@ def _run_phases(
     return log, parameters
 
 
-def _restore_best(run: loop.Run) -> None:
+def _restore_best(run: Run) -> None:
     best_step = int(run.counters.best_step)
     if not best_step:
         raise exits.DataError(
@@ -182,7 +191,7 @@ def _restore_best(run: loop.Run) -> None:
     run.best.restore(best_step)
 
 
-def _open_log(run: loop.Run, directory: pathlib.Path, *, validates_again: bool) -> events.EventLog:
+def _open_log(run: Run, directory: pathlib.Path, *, validates_again: bool) -> events.EventLog:
     step = int(run.counters.global_step)
     log = events.EventLog(directory, step, validates_again=validates_again)
     if step == 0:
@@ -193,7 +202,7 @@ def _open_log(run: loop.Run, directory: pathlib.Path, *, validates_again: bool) 
 
 
 def _opening_line(
-    run: loop.Run, phase: phases.Phase, parameters: dict[str, int], micro_batch: planning.Choice
+    run: Run, phase: phases.Phase, parameters: dict[str, int], micro_batch: planning.Choice
 ) -> str:
     config, strategy = run.task.config, run.strategy
     local = strategies.per_replica_batch_size(strategy, config.global_batch_size)
@@ -208,11 +217,12 @@ def _opening_line(
 
 
 def _conclude(
-    run: loop.Run, parameters: dict[str, int], log: events.EventLog, directory: pathlib.Path
+    run: Run, parameters: dict[str, int], log: events.EventLog, directory: pathlib.Path
 ) -> dict[str, Any]:
     task, counters = run.task, run.counters
-    test = run.predict("test")
-    results = conclusion.evaluate(task, run.predict("validation"), test)
+    with run.stop.at_rest(lambda: None):  # all is saved
+        test = run.predict("test")
+        results = conclusion.evaluate(task, run.predict("validation"), test)
     fitted = Calibration(**results["calibration"])
     digest = conclusion.write_bundle(directory, task, run.classifier, fitted)
     summary = {
@@ -223,6 +233,8 @@ def _conclude(
         "replicas": run.strategy.num_replicas_in_sync,
         "micro_batch": int(counters.micro_batch),
         "out_of_memory_retries": int(counters.out_of_memory_retries),
+        "skipped_steps": int(counters.skipped_steps),
+        "rollbacks": int(counters.rollbacks),
         "parameters": parameters,
         "alarms": [alarm.text for alarm in alarms.find(log.validations())],
         **results,

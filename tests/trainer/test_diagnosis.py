@@ -17,7 +17,9 @@ def explain(tiny_backbone):
         images = np.full((4, 16, 16, 3), 127, np.uint8)
         images[3] = 255
         labels = tf.constant([0, 1, 0, 1], tf.int64)
-        return diagnosis.explain(classifier, tf.constant(images), labels, IDS, positive=1)
+        return diagnosis.explain(
+            classifier, tf.constant(images), labels, IDS, positive=1, micro_batch=3
+        )
 
     return explaining
 
@@ -63,5 +65,5 @@ def test_a_gradient_that_overflows_is_named(explain):
 
 def test_a_sound_model_is_said_to_be_sound(explain):
     assert explain(lambda classifier: None) == (
-        "One example after the other, all outputs and gradients are finite."
+        "With the weights of now, all outputs and gradients of its images are finite."
     )

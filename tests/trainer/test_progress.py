@@ -26,7 +26,7 @@ def test_a_window_gives_means_and_speed(now):
         now[0] += 1.5
         window.add(_step(loss))
     assert len(window) == 2
-    assert window.close() == {
+    assert window.close()[0] == {
         "loss": 2.0,
         "accuracy": 1.0,
         "gradient_norm": 4.0,
@@ -46,7 +46,7 @@ def test_a_closed_window_starts_anew(now):
     assert len(window) == 0
     now[0] += 2
     window.add(_step(5.0))
-    values = window.close()
+    values = window.close()[0]
     assert (values["loss"], values["seconds"], values["input_wait_share"]) == (5.0, 2.0, 0.0)
 
 
@@ -55,7 +55,7 @@ def test_a_skipped_step_is_counted_and_in_no_mean(now):
     window.add(_step(1.0))
     window.add(_step(math.inf, skipped=1.0))
     now[0] += 1
-    values = window.close()
+    values = window.close()[0]
     assert (values["loss"], values["accuracy"], values["gradient_norm"]) == (1.0, 0.5, 2.0)
     assert values["skipped"] == 1
     assert values["images_per_second"] == 16
@@ -65,7 +65,7 @@ def test_a_window_of_skipped_steps_has_no_means(now):
     window = progress.Window(global_batch_size=8)
     window.add(_step(math.nan, skipped=1.0))
     now[0] += 1
-    values = window.close()
+    values = window.close()[0]
     assert math.isnan(values["loss"])
     assert values["skipped"] == 1
 

@@ -270,6 +270,87 @@ def test_a_model_that_says_the_same_of_all_raises_alarms(make_config, tmp_path, 
     assert (text.step, tf.make_ndarray(text.tensor_proto).item().decode()) == (6, alarm)
 
 
+def _faults(monkeypatch, *steps):
+    monkeypatch.setenv("TRAINER_FAULTS", "; ".join(f"nan@step={step},replica=1" for step in steps))
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_its_images_are_named(
+    make_config, tmp_path, monkeypatch, capsys
+):
+    _faults(monkeypatch, 3)
+    summary = training.train_and_evaluate(make_config())
+    assert (summary["skipped_steps"], summary["rollbacks"], summary["steps"]) == (1, 0, 12)
+    (line,) = map(json.loads, (tmp_path / "run/skipped_steps.jsonl").read_text().splitlines())
+    assert line["step"] == 4
+    assert len(set(line["image_ids"])) == 8
+    assert "step 4: skipped, as its loss or gradient was not finite" in capsys.readouterr().out
+
+
+def test_after_steps_in_a_row_training_goes_back_and_past_them(
+    make_config, tmp_path, monkeypatch, capsys
+):
+    _faults(monkeypatch, 3, 4)
+    config = make_config(max_skipped_steps=2, log_steps=1, checkpoint_steps=2, schedule="constant")
+    summary = training.train_and_evaluate(config)
+    assert (summary["skipped_steps"], summary["rollbacks"], summary["steps"]) == (2, 1, 12)
+    assert (
+        "step 5: 2 steps in a row were skipped (--max_skipped_steps); the weights are those of the "
+        "last checkpoint again, the learning rate is 0.5 times what it was, and training goes on "
+        "with the next images"
+    ) in capsys.readouterr().out
+    lines = [line for line in events.read_metrics(tmp_path / "run") if line["split"] == "train"]
+    rates = {line["step"]: line["learning_rate"] for line in lines}
+    assert (rates[5], rates[6]) == pytest.approx((3e-3, 1.5e-3))
+
+
+def test_a_rollback_is_resumed_to_the_same_bits(make_config, tmp_path, monkeypatch, stop_after):
+    _faults(monkeypatch, 3, 4)
+    changes = {"max_skipped_steps": 2, "log_steps": 1, "checkpoint_steps": 2}
+    whole = training.train_and_evaluate(make_config(**changes, run_dir=str(tmp_path / "whole")))
+    for checks in (4, 2):  # before the rollback, and after it
+        with stop_after(checks):
+            training.train_and_evaluate(make_config(**changes))
+    resumed = training.train_and_evaluate(make_config(**changes))
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    assert resumed["rollbacks"] == 1
+
+
+def test_training_that_goes_wrong_again_and_again_ends_with_a_diagnosis(
+    make_config, tmp_path, monkeypatch
+):
+    _faults(monkeypatch, *range(2, 12))
+    config = make_config(max_skipped_steps=2, log_steps=1, max_rollbacks=1)
+    with pytest.raises(exits.DataError) as error:
+        training.train_and_evaluate(config)
+    assert str(error.value) == (
+        "Training has gone wrong at step 6: 2 steps in a row were skipped (--max_skipped_steps), "
+        "after 1 rollbacks (--max_rollbacks). With the weights of now, all outputs and gradients "
+        "of its images are finite. Use a lower learning rate (received: 0.003) or --clip_norm "
+        "(received: 1) in another --run_dir."
+    )
+
+
+def test_a_run_is_set_aside_on_demand(make_config, tmp_path, stop_after, undisturbed, capsys):
+    with stop_after(3):
+        training.train_and_evaluate(make_config(seed=1))
+    summary = training.train_and_evaluate(make_config(restart=True))
+    assert summary["weights_sha256"] == undisturbed["summary"]["weights_sha256"]
+    aside = tmp_path / "run.before-1"
+    assert f"The run of before lies in {aside} now." in capsys.readouterr().out
+    assert "--seed=1\n" in (aside / "flags.txt").read_text()
+    assert list((aside / "checkpoints/train").glob("*.index"))
+
+
+def test_the_time_given_ends_a_run_that_can_be_resumed(
+    make_config, tmp_path, monkeypatch, undisturbed
+):
+    monkeypatch.setattr(interruption, "NEARLY_OVER", 1)
+    with pytest.raises(exits.Interrupted, match="everything is saved"):
+        training.train_and_evaluate(make_config(max_minutes=0.5))
+    resumed = training.train_and_evaluate(make_config())
+    assert resumed["weights_sha256"] == undisturbed["summary"]["weights_sha256"]
+
+
 def test_other_flags_in_the_same_directory_are_refused(make_config, tmp_path, stop_after):
     with stop_after(1):
         training.train_and_evaluate(make_config())
