@@ -45,13 +45,19 @@ setuptools.setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
-        "faces": ["av>=15", "dlib-bin>=20"],  # videos, and the faces in them
+        "faces": [  # videos, and the faces in them
+            "av>=18.1,<19",  # FFmpeg; conversions that are the same on every processor
+            "dlib-bin>=20",
+            "opencv-python-headless>=5,<6",  # runs YuNet
+        ],
         "app": ["flask>=3.1"],  # the page that judges a picture
         "kaggle": ["kagglehub>=0.3.13"],
         "test": [
+            "av>=18.1,<19",
             "dlib-bin>=20",  # finds the faces of the painted sample
             "hypothesis>=6.140",
             "mypy>=1.18",
+            "opencv-python-headless>=5,<6",
             "pytest>=8.4",
             "pytest-xdist>=3.8",
             "ruff>=0.14",
