@@ -52,7 +52,9 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_integer("seed", Default.seed, "Decides splits and order.")
 flags.DEFINE_integer(
-    "limit", Default.limit, "Build from a sample of so many images, chosen by the seed."
+    "limit",
+    Default.limit,
+    "Build from a sample of so many images or videos, chosen by the seed.",
 )
 flags.DEFINE_integer("records_per_shard", Default.records_per_shard, "Records per shard at most.")
 flags.DEFINE_float(
@@ -60,6 +62,23 @@ flags.DEFINE_float(
     Default.max_reject_fraction,
     "Share of files that may be rejected; with more, nothing is published.",
 )
+flags.DEFINE_integer(
+    "frames_per_video", Default.frames_per_video, "Frames of a video, spread evenly over its time."
+)
+flags.DEFINE_string(
+    "face_detector",
+    Default.face_detector,
+    "What finds the faces of videos: dlib, or yunet:PATH with the path of YuNet's ONNX model.",
+)
+flags.DEFINE_float(
+    "face_margin", Default.face_margin, "Side of the square around a face over that of the face."
+)
+flags.DEFINE_integer(
+    "face_size",
+    Default.face_size,
+    "The largest side of a square around a face in pixels; larger ones are scaled down.",
+)
+flags.DEFINE_integer("max_faces", Default.max_faces, "Faces of a frame, the largest first.")
 flags.DEFINE_integer(
     "num_workers", Default.num_workers, "Worker processes; 0 chooses by the work and the machine."
 )

@@ -18,7 +18,7 @@ SPLITS: Mapping[str, str] = {
     **dict.fromkeys(("valid", "val", "validation", "dev"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-EXPECTED = "[split/]class/images, where a split is a folder train, validation (valid, val) or test"
+EXPECTED = "[split/]class/files, where a split is a folder train, validation (valid, val) or test"
 NAMED_FOLDERS = 5  # in a message
 
 _Tree = dict[str, "_Tree"]  # the folders of a folder, by their names in lower case

@@ -5,12 +5,13 @@ import math
 import pathlib
 import shlex
 
-from data_pipeline import layouts
+from data_pipeline import faces, layouts
 from tfrecords import exits, names
 
 SOURCE_SPLITS = "source"
 DISJOINT_SPLITS = "source-disjoint"
 DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
+_OF_VIDEOS = ("frames_per_video", "face_detector", "face_margin", "face_size", "max_faces")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,11 @@ class BuildConfig:
     limit: int | None = None
     records_per_shard: int = 1024
     max_reject_fraction: float = 0.05
+    frames_per_video: int = 10
+    face_detector: str = "dlib"
+    face_margin: float = 1.3
+    face_size: int = 256
+    max_faces: int = 1
     num_workers: int = 0
     overwrite: bool = False
     dry_run: bool = False
@@ -59,6 +65,7 @@ class BuildConfig:
             )
         self._check_ranges()
         self._check_places()
+        self._check_videos()
         self.fractions()
 
     def _check_ranges(self) -> None:
@@ -69,6 +76,10 @@ class BuildConfig:
             "records_per_shard": (1, 1 << 20),
             "max_reject_fraction": (0, 1),
             "near_duplicate_bits": (-1, 8),
+            "frames_per_video": (1, 1000),
+            "face_margin": (1, 4),
+            "face_size": (32, 1024),
+            "max_faces": (1, 64),
             "num_workers": (0, 1024),
         }
         for name, (low, high) in ranges.items():
@@ -87,6 +98,29 @@ class BuildConfig:
                 "--source must not be empty, nor hold or lie in the directory that is built. "
                 f"Received: --source={self.source}, output {self.parent}. Use another --data_dir."
             )
+
+    def _check_videos(self) -> None:
+        model = self.face_detector.removeprefix(faces.YUNET)
+        if self.face_detector != faces.DLIB and model in ("", self.face_detector):
+            raise exits.UsageError(
+                f"--face_detector must be {faces.DLIB} or {faces.YUNET}PATH of its ONNX model. "
+                f"Received: {self.face_detector!r}."
+            )
+        if self.layout_name in layouts.OF_VIDEOS:
+            if self.image_size is not None:
+                raise exits.UsageError(
+                    f"--layout={self.layout_name} stores faces: use --face_size instead of "
+                    f"--image_size={self.image_size}."
+                )
+            return
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for name in _OF_VIDEOS:
+            value = getattr(self, name)
+            if value != defaults[name]:
+                raise exits.UsageError(
+                    f"--{name} is for videos, of --layout={' or '.join(layouts.OF_VIDEOS)}. "
+                    f"Received: --{name}={value} with --layout={self.layout_name}."
+                )
 
     @property
     def layout_name(self) -> str:

@@ -4,9 +4,9 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from data_pipeline import plan, statistics
+from data_pipeline import extraction, plan, statistics
 from data_pipeline.config import DISJOINT_SPLITS, SOURCE_SPLITS, BuildConfig
-from data_pipeline.references import Listing, Reject, plain
+from data_pipeline.references import ABSENT, Listing, Reject, plain
 from data_pipeline.survey import Survey
 from tfrecords import dataset, names
 
@@ -18,12 +18,22 @@ LARGE_GROUP_SHARE = 0.01  # of all images
 def say_listing(config: BuildConfig, listing: Listing, taken: Listing) -> None:
     """Says what was found, how much of it --limit takes, and what a user may not expect."""
     chosen = f" {taken.num_listed:,} are taken." if taken is not listing else ""
-    print(f"{config.dataset}: {listing.num_listed:,} files found.{chosen}")
+    num_absent = sum(reject.reason == ABSENT for reject in listing.rejects)
+    print(f"{config.dataset}: {listing.num_listed - num_absent:,} files found.{chosen}")
     for note in listing.notes:
         print(f"  {note}")
     if config.splits in (None, SOURCE_SPLITS):
         for split, target, name in listing.absences:
             print(f"  Split {split} has no image of class {name} of target {target}.")
+
+
+def say_faces(config: BuildConfig, found: extraction.Found) -> None:
+    """Says what the search for faces has found."""
+    print(
+        f"{config.dataset}: {len(found.listing.references):,} faces found on "
+        f"{found.num_frames - found.num_empty_frames:,} frames of {found.num_videos:,} videos; "
+        f"{found.num_empty_frames:,} further frames show none."
+    )
 
 
 def say_plan(config: BuildConfig, survey: Survey, image_size: int, planned: plan.Plan) -> None:

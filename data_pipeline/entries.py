@@ -42,19 +42,21 @@ class Entry:
         return dataclasses.replace(self, path="/".join(self.parts[depth:]))
 
 
-def find(source: pathlib.Path) -> list[Entry]:
+def find(source: pathlib.Path, max_bytes: int | None = None) -> list[Entry]:
     """Returns all files of a directory or a zip archive, in the order of their paths.
 
-    Hidden files and folders and `__MACOSX` are left out.
+    Hidden files and folders and `__MACOSX` are left out, and larger members of an archive than
+    `max_bytes`, by default those of an image, cannot be read.
 
     Raises:
       DataError: there is no such source, it is neither, or it holds no file.
     """
     if not source.exists():
         raise exits.DataError(f"--source={source}: there is no such directory or archive.")
+    max_bytes = max_bytes or image_policy.MAX_BYTES
     try:
         entries = sorted(
-            _in_directory(source) if source.is_dir() else _in_archive(source),
+            _in_directory(source) if source.is_dir() else _in_archive(source, max_bytes),
             key=lambda entry: entry.path.encode(errors="surrogateescape"),
         )
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
@@ -99,7 +101,7 @@ def _file(path: str, item: os.DirEntry[str]) -> Entry:
     return Entry(path, location)
 
 
-def _in_archive(path: pathlib.Path) -> Iterator[Entry]:
+def _in_archive(path: pathlib.Path, max_bytes: int) -> Iterator[Entry]:
     status = path.stat()
     archive = File(str(path.absolute()), status.st_size, status.st_mtime_ns)
     with path.open("rb") as file, zipfile.ZipFile(_ReadableNames(file)) as opened:
@@ -112,7 +114,7 @@ def _in_archive(path: pathlib.Path) -> Iterator[Entry]:
     last = {member.filename.casefold(): member for member in members}
     for member in members:
         if last[member.filename.casefold()] is member:
-            yield _member(archive, member)
+            yield _member(archive, member, max_bytes)
         else:
             detail = "a later member has this name, but for upper and lower case at the most"
             yield Entry(member.filename, None, "repeated_name", detail)
@@ -152,7 +154,7 @@ def _is_utf8(name: bytes) -> bool:
     return True
 
 
-def _member(archive: File, member: zipfile.ZipInfo) -> Entry:
+def _member(archive: File, member: zipfile.ZipInfo, max_bytes: int) -> Entry:
     name = member.filename
     if name.startswith("/") or ".." in name.split("/") or (len(name) > 1 and name[1] == ":"):
         return Entry(name, None, "unsafe_name", "the name leads out of the archive")
@@ -160,8 +162,8 @@ def _member(archive: File, member: zipfile.ZipInfo) -> Entry:
         return Entry(name, None, "not_a_file", "a symbolic link")
     if member.flag_bits & _ENCRYPTED or member.compress_type not in _METHODS:
         return Entry(name, None, UNREADABLE, "encrypted, or packed by an unknown method")
-    if member.file_size > image_policy.MAX_BYTES:
-        detail = f"{member.file_size:,} bytes, at most {image_policy.MAX_BYTES:,}"
+    if member.file_size > max_bytes:
+        detail = f"{member.file_size:,} bytes, at most {max_bytes:,}"
         return Entry(name, None, "too_many_bytes", detail)
     location = ZipMember(
         archive=archive,

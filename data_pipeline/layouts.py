@@ -1,11 +1,14 @@
 """How the public data sets lie on disk: one function each, from a source to a listing."""
 
+import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from data_pipeline import class_folders, entries, references
+from data_pipeline import class_folders, entries, references, videos
+from data_pipeline import dfdc as dfdc_files
+from data_pipeline.entries import Entry
 from data_pipeline.locations import Painting
-from data_pipeline.references import Listing, Reference, Reject
+from data_pipeline.references import Listing, Reference, Reject, Video
 from data_pipeline.sample import painter
 from tfrecords import exits, schema
 from tfrecords.manifest import Target
@@ -44,6 +47,41 @@ def sample(source: pathlib.Path | None, seed: int) -> Listing:
     )
 
 
+def dfdc(source: pathlib.Path | None, seed: int) -> Listing:
+    """Returns the videos of the DeepFake Detection Challenge, of all parts that are there.
+
+    Raises:
+      UsageError: no source was given.
+      DataError: the source cannot be read, or holds no video with metadata.
+    """
+    found = entries.find(_needed(source, "dfdc"), videos.MAX_MEMBER_BYTES)
+    listed, rejects = dfdc_files.videos(found)
+    if not listed:
+        raise exits.DataError(
+            f"--source={source} must hold {dfdc_files.METADATA} and the videos that it names, as "
+            f"in dfdc_train_part_0. Received: {len(found):,} files, no such video."
+        )
+    return Listing(
+        references=tuple(sorted(listed, key=lambda video: video.image_id)),
+        rejects=tuple(rejects),
+        targets={schema.LABEL: LABEL_TARGET},
+        notes=dfdc_files.notes(rejects),
+    )
+
+
+def video_folder(source: pathlib.Path | None, seed: int) -> Listing:
+    """Returns the videos of `[split/]class/**`, as `image_folder` does the images."""
+    needed = _needed(source, "video_folder")
+    listing = _in_class_folders(needed, entries.find(needed, videos.MAX_MEMBER_BYTES))
+    return dataclasses.replace(
+        listing,
+        references=tuple(
+            Video(item.image_id, item.location, item.targets, item.group_id, item.split)
+            for item in listing.references
+        ),
+    )
+
+
 def image_folder(source: pathlib.Path | None, seed: int) -> Listing:
     """Returns the images of `[split/]class/**`, in a directory or a zip archive.
 
@@ -55,9 +93,18 @@ def image_folder(source: pathlib.Path | None, seed: int) -> Listing:
       DataError: the source is empty, cannot be read, has splits where classes should be, or has
         fewer than two classes.
     """
+    needed = _needed(source, "image_folder")
+    return _in_class_folders(needed, entries.find(needed))
+
+
+def _needed(source: pathlib.Path | None, layout: str) -> pathlib.Path:
     if source is None:
-        raise exits.UsageError("--layout=image_folder needs --source=DIRECTORY or --source=ZIP.")
-    arranged = class_folders.arrange(entries.find(source), source)
+        raise exits.UsageError(f"--layout={layout} needs --source=DIRECTORY or --source=ZIP.")
+    return source
+
+
+def _in_class_folders(source: pathlib.Path, found: Sequence[Entry]) -> Listing:
+    arranged = class_folders.arrange(found, source)
     target = _target({item.class_name for item in arranged.placed}, source, arranged.notes)
     return Listing(
         references=tuple(
@@ -113,6 +160,9 @@ def _in_order(classes: set[str]) -> list[str]:
 
 # A new data set is a function above and a line here.
 LAYOUTS: dict[str, Callable[[pathlib.Path | None, int], Listing]] = {
+    "dfdc": dfdc,
     "image_folder": image_folder,
     "sample": sample,
+    "video_folder": video_folder,
 }
+OF_VIDEOS = ("dfdc", "video_folder")

@@ -1,4 +1,7 @@
-"""The program behind `data_pipeline.build`: list -> scan -> plan -> write -> publish."""
+"""The program behind `data_pipeline.build`: list -> scan -> plan -> write -> publish.
+
+Between list and scan, faces are extracted from videos.
+"""
 
 import functools
 import pathlib
@@ -9,6 +12,7 @@ from typing import Any
 
 from data_pipeline import (
     console,
+    extraction,
     image_policy,
     layouts,
     locations,
@@ -29,6 +33,7 @@ from tfrecords import dataset, directories, exits, names
 
 # Another policy judges files otherwise, and other signatures cannot be compared.
 SCAN_CACHE = f".scan-{image_policy.POLICY_VERSION}.{perceptual_hash.VERSION}"
+FACES = f".faces-{extraction.FACES_VERSION}"
 WRITE_SECONDS = 0.005  # about what storing one image takes
 
 
@@ -50,9 +55,10 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
         publish.recover(config.directory)
         if config.overwrite:
             publish.check_replaceable(config.directory)
+        listing = _extract(config, listing, config.parent / FACES)
         known = scan.Known(cache)
         survey = _scan(config, listing, known)
-        refusals.check_rejects(config, survey, survey.rejects)
+        refusals.check_rejects(config, survey.num_listed, survey.rejects)
         kept = verdicts.Verdicts(cache, _image_size(config, listing))
         _, planned = kept.settle(survey, functools.partial(_plan, config))
         built = _published(config, planned, survey.num_listed)
@@ -64,6 +70,8 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
 def _dry_run(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> None:
     """Says what a build would do, and ends as it would where it would be refused."""
     with tempfile.TemporaryDirectory() as temporary:
+        faces = pathlib.Path(temporary) / FACES
+        listing = _extract(config, listing, faces, earlier=config.parent / FACES)
         survey = _scan(config, listing, scan.Known(pathlib.Path(temporary), earlier=cache))
     image_size = _image_size(config, listing)
     kept = verdicts.Verdicts(cache, image_size)
@@ -71,7 +79,7 @@ def _dry_run(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> None
     console.say_plan(config, settled, image_size, planned)
     if config.overwrite:
         publish.check_replaceable(config.directory)
-    refusals.check_rejects(config, survey, (*settled.rejects, *planned.rejects))
+    refusals.check_rejects(config, survey.num_listed, (*settled.rejects, *planned.rejects))
     if _published(config, planned, survey.num_listed) is None:
         directory = config.parent / names.incomplete_directory(config.version, planned.digest)
         left = [shard for shard in planned.shards if write.is_left(directory, shard)]
@@ -85,6 +93,39 @@ def _list(config: BuildConfig) -> Listing:
         taken = plan.sample(listing, config.limit, config.seed)
     console.say_listing(config, listing, taken)
     return taken
+
+
+def _extract(
+    config: BuildConfig,
+    listing: Listing,
+    directory: pathlib.Path,
+    earlier: pathlib.Path | None = None,
+) -> Listing:
+    """Returns the listing of the faces in a listing of videos; any other as it is."""
+    if not listing.videos:
+        return listing
+    options = extraction.checked_options(
+        frames_per_video=config.frames_per_video,
+        face_size=config.face_size,
+        face_margin=config.face_margin,
+        max_faces=config.max_faces,
+        face_detector=config.face_detector,
+    )
+    known = extraction.Known(directory, listing, options, earlier)
+    batches = known.missing()
+    num_videos = sum(len(batch.tasks) for batch in batches)
+    if batches:
+        before = extraction.count(directory)
+        seconds = extraction.VIDEO_SECONDS * num_videos
+        num_workers = config.num_workers or stages.workers_worth_starting(seconds)
+        with progress.shown(
+            "Searching", num_videos, lambda: extraction.count(directory) - before, "videos"
+        ):
+            _run_stage(config, "ExtractFaces", stages.ExtractFaces(), batches, num_workers)
+    found = known.faces()
+    console.say_faces(config, found)
+    refusals.check_rejects(config, listing.num_listed, found.listing.rejects)
+    return found.listing
 
 
 def _scan(config: BuildConfig, listing: Listing, known: scan.Known) -> Survey:
@@ -183,7 +224,7 @@ def _build(
         is_full = all(sidecar.records for sidecar in sidecars)
         _forget(known, planned, rejects, is_full)
         everything = (*settled.rejects, *planned.rejects, *rejects)
-        refusals.check_rejects(config, survey, everything)
+        refusals.check_rejects(config, survey.num_listed, everything)
         # The next build knows what was learnt. It must settle on the plan that is published.
         if is_full and (settled is survey or not has_learnt):
             break

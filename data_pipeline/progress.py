@@ -13,17 +13,18 @@ POLL_SECONDS = 0.3
 
 
 @contextlib.contextmanager
-def shown(what: str, total: int, count: Callable[[], int]) -> Iterator[None]:
+def shown(what: str, total: int, count: Callable[[], int], unit: str = "images") -> Iterator[None]:
     """Shows the progress of work that goes on in the body, on any runner.
 
     Args:
       what: a verb, such as "Scanning".
       total: the number of images that the work is about.
       count: tells how many are done; called from another thread.
+      unit: what is counted.
     """
     stop = threading.Event()
     watcher = threading.Thread(
-        target=_watch_while_read, args=(what, total, count, stop), daemon=True
+        target=_watch_while_read, args=(what, total, count, unit, stop), daemon=True
     )
     watcher.start()
     try:
@@ -34,18 +35,20 @@ def shown(what: str, total: int, count: Callable[[], int]) -> Iterator[None]:
 
 
 def _watch_while_read(
-    what: str, total: int, count: Callable[[], int], stop: threading.Event
+    what: str, total: int, count: Callable[[], int], unit: str, stop: threading.Event
 ) -> None:
     with contextlib.suppress(BrokenPipeError):  # nobody reads it any more; the work goes on
-        _watch(what, total, count, stop)
+        _watch(what, total, count, unit, stop)
 
 
-def _watch(what: str, total: int, count: Callable[[], int], stop: threading.Event) -> None:
+def _watch(
+    what: str, total: int, count: Callable[[], int], unit: str, stop: threading.Event
+) -> None:
     terminal = sys.stderr.isatty()
     start = last_line = time.monotonic()
     first = count()
     with tqdm.tqdm(
-        total=total, initial=first, desc=what, unit=" images", disable=not terminal, leave=False
+        total=total, initial=first, desc=what, unit=f" {unit}", disable=not terminal, leave=False
     ) as bar:
         while not stop.wait(POLL_SECONDS):
             finished = count()
@@ -53,10 +56,13 @@ def _watch(what: str, total: int, count: Callable[[], int], stop: threading.Even
             now = time.monotonic()
             if not terminal and now - last_line >= LINE_SECONDS:
                 last_line = now
-                print(line(what, finished, total, finished - first, now - start), flush=True)
+                text = line(what, finished, total, finished - first, now - start, unit)
+                print(text, flush=True)
 
 
-def line(what: str, finished: int, total: int, new: int, seconds: float) -> str:
+def line(
+    what: str, finished: int, total: int, new: int, seconds: float, unit: str = "images"
+) -> str:
     """Returns such as `Writing 512 of 2,400 images, 102 images/s, 0:18 left`.
 
     Args:
@@ -65,10 +71,11 @@ def line(what: str, finished: int, total: int, new: int, seconds: float) -> str:
       total: images in all.
       new: images that were done in the last `seconds`.
       seconds: since the work began.
+      unit: what is counted, instead of images.
     """
-    text = f"{what} {finished:,} of {total:,} images"
+    text = f"{what} {finished:,} of {total:,} {unit}"
     if new <= 0:
         return text
     rate = new / seconds
     minutes, rest = divmod(round((total - finished) / rate), 60)
-    return f"{text}, {rate:,.0f} images/s, {minutes}:{rest:02d} left"
+    return f"{text}, {rate:,.0f} {unit}/s, {minutes}:{rest:02d} left"

@@ -9,7 +9,9 @@ from tfrecords.manifest import Target
 
 UNREADABLE = "unreadable"
 CHANGED = "changed"
-LEAK = "leak"  # left out by wish: no fault of the file
+LEAK = "leak"  # left out by wish
+ABSENT = "absent"  # named by the source, and not there
+NO_METADATA = "no_metadata"  # there, and nothing says its label
 
 
 def plain(text: str) -> str:
@@ -39,6 +41,16 @@ class Reference:
 
 
 @dataclasses.dataclass(frozen=True)
+class Video(Reference):
+    """A video, which becomes a reference for each face that is found in it.
+
+    `original` is the image_id of the listed video that this one is a forgery of, if it is there.
+    """
+
+    original: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Reject:
     """A file that does not go into the dataset: a reason of one word, and its values."""
 
@@ -50,6 +62,11 @@ class Reject:
     def may_pass(self) -> bool:
         """Whether the next build should try again: the reason lay in the moment."""
         return self.reason in (UNREADABLE, CHANGED)
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether something is wrong with the file: it is neither unwanted nor of a partial copy."""
+        return self.reason not in (LEAK, ABSENT, NO_METADATA)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +107,11 @@ class Listing:
     def num_listed(self) -> int:
         """All files."""
         return len(self.references) + len(self.rejects)
+
+    @property
+    def videos(self) -> tuple[Video, ...]:
+        """Those of the references that are videos: all or none."""
+        return tuple(item for item in self.references if isinstance(item, Video))
 
     @property
     def splits(self) -> set[str]:

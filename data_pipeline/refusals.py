@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from data_pipeline import console, plan, publish, statistics
 from data_pipeline.config import BuildConfig
-from data_pipeline.references import LEAK, Listing, Reject
-from data_pipeline.survey import Survey
+from data_pipeline.references import Listing, Reject
 from tfrecords import exits
 
 
@@ -27,14 +26,17 @@ def check_classes(planned: plan.Plan, listing: Listing) -> None:
                 )
 
 
-def check_rejects(config: BuildConfig, survey: Survey, rejects: Sequence[Reject]) -> None:
+def check_rejects(config: BuildConfig, num_listed: int, rejects: Sequence[Reject]) -> None:
     """Refuses more rejects than allowed, and leaves their names beside the dataset's versions.
+
+    What a partial copy lacks, or what was left out by wish, is not counted.
 
     Raises:
       DataError: there are more.
     """
-    rejects = [reject for reject in rejects if reject.reason != LEAK]
-    if len(rejects) <= config.max_reject_fraction * survey.num_listed:
+    judged = [reject for reject in rejects if reject.is_fault]
+    num_judged = num_listed - (len(rejects) - len(judged))
+    if len(judged) <= config.max_reject_fraction * num_judged:
         return
     outcome = "A build would publish nothing. "
     if not config.dry_run:
@@ -42,8 +44,8 @@ def check_rejects(config: BuildConfig, survey: Survey, rejects: Sequence[Reject]
         publish.write_rejects(path, rejects)
         outcome = f"Nothing was published. Each file is named in {path}. "
     raise exits.DataError(
-        f"{len(rejects):,} of {survey.num_listed:,} files were rejected "
-        f"({console.reasons(rejects)}), more than "
+        f"{len(judged):,} of {num_judged:,} files were rejected "
+        f"({console.reasons(judged)}), more than "
         f"--max_reject_fraction={config.max_reject_fraction:g}. "
         f"{outcome}Mend the source, or allow more."
     )

@@ -1,4 +1,6 @@
-"""The two Beam pipelines: scan files, write shards. Linear, with one leaf; only references travel.
+"""The Beam pipelines: extract faces, scan files, write shards.
+
+They are linear, with one leaf, and only references travel.
 
 Results are left in files, not in collections: that works alike on every runner, can be counted
 while a runner is at work, and outlives it.
@@ -10,11 +12,19 @@ from collections.abc import Sequence
 import apache_beam as beam
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 
-from data_pipeline import job_server, local_runner, scan, strict_options, write
+from data_pipeline import extraction, job_server, local_runner, scan, strict_options, write
 from tfrecords import exits
 
 # A worker process takes two seconds to start; it must have more to do than that.
 SECONDS_PER_WORKER = 4.0
+
+
+class ExtractFaces(beam.PTransform):
+    """extraction.Batch -> the number of videos searched (int)."""
+
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
+        """Spreads the batches over the workers."""
+        return batches | "Spread" >> beam.Reshuffle() | "Extract" >> beam.Map(extraction.extract)
 
 
 class ScanFiles(beam.PTransform):

@@ -78,8 +78,9 @@ class Manifest:
       plan_digest: the hash of everything that determines the shards.
       command: the command that built it, and that builds it again.
       options: the build's options, by name.
-      listed: the number of source files that were found; each was written, rejected, or dropped
-        as a duplicate of another one.
+      listed: the number of source files that were found, or that the source names; each was
+        written, rejected, or dropped as a duplicate of another one. In place of a video that shows
+        faces its faces are counted.
       duplicates: the number of files dropped as exact copies.
       rejects: by reason, the number of files rejected.
       code_version: the version of the software that built it.

@@ -133,7 +133,7 @@ def test_a_flat_split_and_a_folder_beside_the_splits_are_left_out():
 def test_an_unclear_shape_is_refused_with_what_was_found_and_expected(paths, words):
     with pytest.raises(exits.DataError, match=f"--source=SOURCE.*{words}") as error:
         _arrange(*paths)
-    assert "Expected: [split/]class/images, where a split is a folder train" in str(error.value)
+    assert "Expected: [split/]class/files, where a split is a folder train" in str(error.value)
 
 
 def test_names_of_strangers_are_shown_on_one_line():

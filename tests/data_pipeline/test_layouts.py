@@ -128,6 +128,31 @@ def test_a_folder_layout_needs_a_source():
         layouts.image_folder(None, 0)
 
 
+def test_videos_lie_in_class_folders_like_images(tmp_path):
+    root = _write(tmp_path, "v/train/Real/a/1.mp4", "v/train/FAKE/2.avi", "v/notes.txt")
+    listing = layouts.video_folder(root, 0)
+    assert [
+        (video.image_id, video.targets["label"], video.group_id, video.split, video.original)
+        for video in listing.videos
+    ] == [
+        ("train/FAKE/2.avi", 1, "train/FAKE/2.avi", "train", None),
+        ("train/Real/a/1.mp4", 0, "train/Real/a/1.mp4", "train", None),
+    ]
+    assert [reject.reason for reject in listing.rejects] == ["no_class"]
+    assert layouts.image_folder(root, 0).videos == ()
+
+
+def test_a_video_of_an_archive_may_be_larger_than_an_image(tmp_path, monkeypatch):
+    monkeypatch.setattr("data_pipeline.image_policy.MAX_BYTES", 10)
+    with zipfile.ZipFile(tmp_path / "source.zip", "w") as archive:
+        archive.writestr("real/1.mp4", bytes(20))
+        archive.writestr("fake/2.mp4", bytes(30))
+    assert len(layouts.video_folder(tmp_path / "source.zip", 0).references) == 2
+    monkeypatch.setattr("data_pipeline.videos.MAX_MEMBER_BYTES", 20)
+    with pytest.raises(exits.DataError, match=r"Received: real. Expected: .*class/files"):
+        layouts.video_folder(tmp_path / "source.zip", 0)
+
+
 def test_the_sample_needs_none(tmp_path):
     with pytest.raises(exits.UsageError, match="paints its own images"):
         layouts.sample(tmp_path, 0)
