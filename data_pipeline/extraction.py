@@ -107,7 +107,7 @@ class Known:
         options: Options,
         earlier: pathlib.Path | None = None,
     ):
-        self._directory = directory
+        self._directory = directory = directory.absolute()
         self._sources = (directory,) if earlier is None else (directory, earlier)
         self._listing = listing
         self._options = options

@@ -123,6 +123,7 @@ def _yunet(path: pathlib.Path) -> Detector:
 
     logs = cv2.utils.logging
     logs.setLogLevel(logs.LOG_LEVEL_ERROR)  # it warns of its own engine at every start
+    cv2.setNumThreads(1)  # other videos are searched at the same time
     model = cv2.FaceDetectorYN.create(str(path), "", (320, 320), _YUNET_SCORE)
 
     def find(pixels: Pixels) -> list[Box]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 MAX_MEMBER_BYTES = 512 << 20  # 512 MiB; a video in an archive is read into memory as a whole
 MAX_PIXELS = 36_000_000  # of a frame: 8K, 108 MB while it is in memory
+MAX_FRAMES = 1_000_000  # nine hours; a few bytes of a header can claim more
 
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg"
 
@@ -28,6 +29,7 @@ class Reason(enum.StrEnum):
     EMPTY_FILE = enum.auto()
     NOT_A_VIDEO = enum.auto()
     TOO_MANY_PIXELS = enum.auto()
+    TOO_MANY_FRAMES = enum.auto()
     CORRUPT = enum.auto()
 
 
@@ -76,11 +78,16 @@ class Video:
             raise UnusableError(Reason.TOO_MANY_PIXELS, detail)
         # Whole videos are worked on at the same time, one on each processor.
         self._stream.codec_context.thread_count = 1
+        # Frames may turn out larger than the header says.
+        self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         ticks: set[int] = set()
         keys: dict[int, int] = {}  # from when a key frame is shown to where to seek it
         for packet in self._packets():
             if packet.pts is not None and not packet.is_discard:
                 ticks.add(packet.pts)
+                if len(ticks) > MAX_FRAMES:
+                    detail = f"more than {MAX_FRAMES:,} frames"
+                    raise UnusableError(Reason.TOO_MANY_FRAMES, detail)
                 if packet.is_keyframe:
                     # MPEG streams are sought by the time of decoding, which is never the later one.
                     keys[packet.pts] = packet.pts if packet.dts is None else packet.dts
@@ -178,7 +185,8 @@ def opened(source: pathlib.Path | bytes) -> Iterator[Video]:
             metadata_errors="replace",
         )
     except av.FFmpegError as error:
-        raise UnusableError(Reason.NOT_A_VIDEO, error.strerror or str(error)) from error
+        detail = f"no container of video: {error.strerror or error}"
+        raise UnusableError(Reason.NOT_A_VIDEO, detail) from error
     with container:
         try:
             yield Video(container)

@@ -1,6 +1,7 @@
 import io
 import pathlib
 
+import av
 import hypothesis
 import numpy as np
 import pytest
@@ -188,8 +189,6 @@ def test_whatever_the_damage_there_are_rising_frames_or_one_reason(containers, d
 
 
 def test_sound_without_pictures_is_no_video(tmp_path):
-    import av
-
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
         stream = container.add_stream("aac", rate=8000)
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
@@ -210,6 +209,38 @@ def test_frames_that_are_too_large_are_refused(tmp_path, monkeypatch):
         pytest.raises(videos.UnusableError, match="64 x 48 pixels, at most 3,071"),
         videos.opened(path),
     ):
+        pass
+
+
+def _one_after_the_other(path, *parts):
+    """Writes a stream of several, of which the header knows the first alone."""
+    with av.open(str(path), "w") as container:
+        stream, start = None, 0
+        for part in parts:
+            with av.open(str(part)) as opened:
+                stream = stream or container.add_stream_from_template(opened.streams.video[0])
+                for packet in opened.demux(video=0):
+                    if packet.dts is not None:
+                        packet.pts, packet.dts = packet.pts + start, packet.dts + start
+                        packet.stream = stream
+                        container.mux(packet)
+            start += 2 * 90_000  # ticks: two seconds
+    return path
+
+
+def test_frames_that_turn_out_too_large_are_passed_over(tmp_path, monkeypatch):
+    small = painted_videos.write(tmp_path / "small.ts", _counting(20, 64, 48))
+    large = painted_videos.write(tmp_path / "large.ts", _counting(20, 128, 96))
+    path = _one_after_the_other(tmp_path / "both.ts", small, large)
+    assert {frame.pixels.shape for frame in _sampled(path, 6)} == {(48, 64, 3), (96, 128, 3)}
+    monkeypatch.setattr(videos, "MAX_PIXELS", 64 * 48)
+    assert {frame.pixels.shape for frame in _sampled(path, 6)} == {(48, 64, 3)}
+
+
+def test_too_many_frames_are_refused(tmp_path, monkeypatch):
+    path = painted_videos.write(tmp_path / "a.mp4", _counting(9))
+    monkeypatch.setattr(videos, "MAX_FRAMES", 8)
+    with pytest.raises(videos.UnusableError, match="more than 8 frames"), videos.opened(path):
         pass
 
 
