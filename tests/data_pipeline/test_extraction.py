@@ -25,7 +25,9 @@ def searches(monkeypatch):
     def find(source, options, original=None):
         done.append((pathlib.Path(source).name, original is not None))
         content = pathlib.Path(source).read_bytes()
-        return (TRACK, [Face(7, 0, content)]) if content else Rejection("no_face", "none")
+        if not content:
+            return Rejection("no_face", "none")
+        return TRACK, [Face(7, 0, content + b" by its original" * bool(original))]
 
     monkeypatch.setattr(face_search, "find", find)
     return done
@@ -107,6 +109,9 @@ def test_a_new_original_has_its_fakes_searched_again(tmp_path, searches):
     assert searches == [("a.mp4", False)]
     _extracted(tmp_path, _listing(fake, _video(tmp_path / "z.mp4")))
     assert searches[1:] == [("z.mp4", False), ("a.mp4", True)]
+    (face,) = _extracted(tmp_path, _listing(fake)).listing.references
+    assert face.location.read() == b"x"
+    assert len(searches) == 3
 
 
 def test_a_video_that_could_not_be_read_is_tried_again_with_its_fakes(tmp_path, searches):
