@@ -65,7 +65,7 @@ class Reject:
 
     @property
     def is_fault(self) -> bool:
-        """Whether something is wrong with the file: it is neither unwanted nor of a partial copy."""
+        """Whether the file is bad, and not only left out by wish or missing in a partial copy."""
         return self.reason not in (LEAK, ABSENT, NO_METADATA)
 
 
