@@ -6,14 +6,12 @@ TensorFlow might disagree is encoded anew. Colour profiles are ignored, because 
 them in what is passed through.
 """
 
-import collections
 import contextlib
 import dataclasses
 import enum
 import io
 import random
 import re
-import struct
 import threading
 import warnings
 from collections.abc import Callable
@@ -29,12 +27,13 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from data_pipeline import jpeg_structure
+
 POLICY_VERSION = 1  # part of the plan's digest; changes when the output for any input changes
 MAX_BYTES = 64 << 20  # 64 MiB of a file
 MAX_PIXELS = 64_000_000  # 256 MB while Pillow holds them
 MAX_SIDE = 65_500  # pixels; libjpeg encodes no more
 MIN_SIDE = 8  # pixels; one block of a JPEG
-MAX_SCANS = 100  # a few bytes make a scan that costs a pass over all pixels; encoders write ten
 JPEG_QUALITY = 95
 # Generators leave traces in the fine structure of colour; halved chroma would erase them.
 JPEG_CHROMA_SUBSAMPLING = 0  # 4:4:4 in Pillow's numbering
@@ -277,12 +276,12 @@ def _store(data: bytes, image_size: int) -> Stored:
     opened = _open(data)
     is_repaired = False
     if opened.header.format == "JPEG":
-        layout = _walk(data)
-        if not layout.has_end:
-            data, is_repaired = _with_end_marker(data, layout), True
-            layout, opened = _walk(data), _open(data)
+        segments = jpeg_structure.read(data)
+        if not segments.has_end:
+            data, is_repaired = _with_end_marker(data, segments), True
+            segments, opened = jpeg_structure.read(data), _open(data)
         size = opened.image.size
-        if min(size) <= image_size and opened.orientation == 1 and layout.is_plain(size):
+        if min(size) <= image_size and opened.orientation == 1 and segments.is_plain(size):
             opened.image.load()  # raises where the picture is broken
             return Stored(data, size[0], size[1], not is_repaired, is_repaired)
     image = _to_rgb_within(opened.image, image_size)
@@ -293,8 +292,8 @@ def _store(data: bytes, image_size: int) -> Stored:
 
 def _thumbnail(data: bytes, side: int) -> npt.NDArray[np.uint8]:
     opened = _open(data)
-    if opened.header.format == "JPEG" and not (layout := _walk(data)).has_end:
-        opened = _open(_with_end_marker(data, layout))
+    if opened.header.format == "JPEG" and not (segments := jpeg_structure.read(data)).has_end:
+        opened = _open(_with_end_marker(data, segments))
     # A JPEG's decoder leaves colour out and shrinks as it decodes; twice the side for the filter.
     drafted = opened.image.draft("L", (2 * side, 2 * side))
     box = drafted[1] if drafted else None
@@ -348,146 +347,21 @@ def _encode(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
-# The segments of a JPEG (ITU-T T.81, annex B).
-
-_SOF0, _DHT, _EOI, _SOS, _DQT, _DRI = 0xC0, 0xC4, 0xD9, 0xDA, 0xDB, 0xDD
-_APP0, _APP14, _APP15, _COM = 0xE0, 0xEE, 0xEF, 0xFE
-_TABLES = frozenset({_DHT, _DQT, _DRI, _COM, *range(_APP0, _APP15 + 1)})
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, 0xCC}
-_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, _EOI)})
-_MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
-_MARKER_IN_SCAN = re.compile(rb"\xff([^\x00])", re.DOTALL)
-_MARKER_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
-_ALL_COEFFICIENTS = (1 << 64) - 1
-
-
-@dataclasses.dataclass
-class _Layout:
-    """The segments of a JPEG, found as libjpeg finds them: it skips what is no marker."""
-
-    data: bytes
-    tables: list[tuple[int, bytes]] = dataclasses.field(default_factory=list)
-    frames: list[tuple[int, bytes]] = dataclasses.field(default_factory=list)
-    scans: list[tuple[bytes, int, int]] = dataclasses.field(default_factory=list)
-    end: int | None = None  # behind the end marker
-    is_tidy: bool = True  # segment follows segment, and none is strange
-
-    @property
-    def has_end(self) -> bool:
-        return self.end is not None
-
-    def is_plain(self, size: tuple[int, int]) -> bool:
-        """Whether any decoder reads it alike: one baseline scan of YCbCr and nothing unusual."""
-        return (
-            self.is_tidy
-            and self.end == len(self.data)
-            and len(self.scans) == len(self.frames) == 1
-            and _is_plain_frame(*self.frames[0], size)
-            and _is_plain_scan(self.scans[0][0])
-            and self.scans[0][2] == len(self.data) - 2
-            and all(_is_plain_table(*table) for table in self.tables)
-            and any(marker == _DHT for marker, _ in self.tables)
-            and self.has_all_restarts()
-        )
-
-    def has_all_restarts(self) -> bool:
-        """Whether a lone scan of all components has just the restart markers it should have."""
-        _, start, end = self.scans[0]
-        found = b"".join(_MARKER_IN_SCAN.findall(self.data, start, end))
-        interval = 0
-        for marker, payload in self.tables:
-            if marker == _DRI:
-                interval = int.from_bytes(payload)
-        num_expected = (_num_mcus(self.frames[0][1]) - 1) // interval if interval else 0
-        return len(found) == num_expected and found == bytes(
-            0xD0 + index % 8 for index in range(num_expected)
-        )
-
-    def has_all_coefficients(self) -> bool:
-        """Whether its scans together hold every bit of every coefficient."""
-        held: collections.Counter[int] = collections.Counter()
-        for scan, _, _ in self.scans:
-            first, last, approximation = scan[-3:]
-            if approximation & 0x0F == 0:
-                for component in scan[1 : 1 + 2 * scan[0] : 2]:
-                    held[component] |= (2 << last) - (1 << first)
-        components = self.frames[0][1][6::3]
-        return all(held[component] == _ALL_COEFFICIENTS for component in components)
-
-
-def _walk(data: bytes) -> _Layout:
-    layout = _Layout(data)
-    position = 2
-    while match := _MARKER.search(data, position):
-        marker = match[1][0]
-        layout.is_tidy &= match.end() == position + 2 and marker not in _WITHOUT_LENGTH
-        position = match.end()
-        if marker == _EOI:
-            layout.end = position
-            break
-        if marker in _WITHOUT_LENGTH:
-            continue
-        length = int.from_bytes(data[position : position + 2])
-        payload = data[position + 2 : position + length]
-        position += length
-        if length < 2 or position > len(data):
-            layout.is_tidy = False
-            break
-        if marker == _SOS:
-            after = _MARKER_AFTER_SCAN.search(data, position)
-            end = after.start() if after else len(data)
-            layout.scans.append((payload, position, end))
-            position = end
-        elif marker in _FRAMES:
-            layout.frames.append((marker, payload))
-        else:
-            layout.tables.append((marker, payload))
-        if len(layout.scans) > MAX_SCANS:
-            raise _RefusedError(Reason.CORRUPT, f"more than {MAX_SCANS} scans")
-    return layout
-
-
-def _is_plain_frame(marker: int, frame: bytes, size: tuple[int, int]) -> bool:
-    if marker != _SOF0 or len(frame) != 15:
-        return False
-    precision, height, width, num_components = struct.unpack_from(">BHHB", frame)
-    return (
-        (precision, width, height, num_components) == (8, *size, 3)
-        and frame[6::3] == b"\1\2\3"  # other names can mean RGB
-        and frame[7] in (0x11, 0x12, 0x21, 0x22, 0x41)  # across and down, of luma
-        and frame[10] == frame[13] == 0x11
-    )
-
-
-def _is_plain_scan(scan: bytes) -> bool:
-    return len(scan) == 10 and (scan[0], scan[1:7:2], scan[7:]) == (3, b"\1\2\3", b"\0\x3f\0")
-
-
-def _is_plain_table(marker: int, payload: bytes) -> bool:
-    if marker == _APP14 and payload.startswith(b"Adobe"):
-        return payload[11:12] == b"\1"  # YCbCr
-    return marker in _TABLES and (marker != _DRI or len(payload) == 2)
-
-
-def _num_mcus(frame: bytes) -> int:
-    height, width = struct.unpack_from(">HH", frame, 1)
-    across = max(sampling >> 4 for sampling in frame[7::3])
-    down = max(sampling & 0x0F for sampling in frame[7::3])
-    return -(-width // (8 * across)) * -(-height // (8 * down))
-
-
-def _with_end_marker(data: bytes, layout: _Layout) -> bytes:
+def _with_end_marker(data: bytes, segments: jpeg_structure.Segments) -> bytes:
     """Returns a JPEG that lacks nothing but its end marker with that marker.
 
     A decoder pads what is missing without a word. So random bits are put where the file ends: they
     change the picture if, and only if, the decoder still had pixels to read.
     """
     cut = _RefusedError(Reason.TRUNCATED, f"{len(data):,} bytes, and the picture goes on")
-    if not layout.scans or layout.scans[-1][2] != len(data) or not layout.has_all_coefficients():
+    if (
+        not segments.scans
+        or segments.scans[-1][2] != len(data)
+        or not segments.has_all_coefficients()
+    ):
         raise cut
     # Behind a restart marker the random bits would be skipped, not read.
-    restarts = any(marker == _DRI for marker, _ in layout.tables)
-    if restarts and not (len(layout.scans) == 1 and layout.has_all_restarts()):
+    if segments.has_restarts and not (len(segments.scans) == 1 and segments.has_all_restarts()):
         raise cut
     data = data.removesuffix(b"\xff")
     pixels = [_image_file(data + tail + b"\xff\xd9").tobytes() for tail in (b"", _RANDOM_BITS)]
