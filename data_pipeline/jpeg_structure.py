@@ -15,6 +15,8 @@ _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, _EOI)})
 _MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
 _MARKER_IN_SCAN = re.compile(rb"\xff([^\x00])", re.DOTALL)
 _MARKER_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
+SEQUENTIAL = frozenset({0xC0, 0xC1})  # frames that are coded by Huffman's method
+PROGRESSIVE = frozenset({0xC2})
 _ALL_COEFFICIENTS = (1 << 64) - 1
 
 
