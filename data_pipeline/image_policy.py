@@ -51,6 +51,9 @@ class Reason(enum.StrEnum):
     TOO_LONG = enum.auto()
     TRUNCATED = enum.auto()
     CORRUPT = enum.auto()
+    OUT_OF_MEMORY = enum.auto()
+    CRASHED = enum.auto()
+    TIMEOUT = enum.auto()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -242,6 +245,8 @@ def _rejection(error: Exception) -> Rejection:
     detail = _one_line(error)
     if isinstance(error, _RefusedError):
         return Rejection(error.reason, detail)
+    if isinstance(error, MemoryError) or "out of memory" in detail.lower():
+        return Rejection(Reason.OUT_OF_MEMORY, detail)
     if isinstance(error, Image.DecompressionBombError):  # the frame of a GIF outgrows its header
         return Rejection(Reason.TOO_MANY_PIXELS, detail)
     if any(sign in detail for sign in _SIGNS_OF_A_CUT_HEADER):

@@ -4,6 +4,7 @@ The results of a scan are files of JSON lines, one for each batch of references.
 the fingerprint of the file's location, so that a file that has changed is looked at again.
 """
 
+import concurrent.futures
 import dataclasses
 import hashlib
 import json
@@ -12,11 +13,15 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from data_pipeline import image_policy, perceptual_hash
+from data_pipeline import image_policy, isolation, perceptual_hash
+from data_pipeline.image_policy import Reason
 from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
 
 BATCH_REFERENCES = 128  # the unit of work; some tenths of a second
+READ_THREADS = 4
 _SUFFIX = ".jsonl"
+# Reasons that may lie in the machine, or be gone with the next version of a decoder.
+_MAY_PASS = frozenset({UNREADABLE, Reason.OUT_OF_MEMORY, Reason.CRASHED, Reason.TIMEOUT})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +34,8 @@ class Batch:
 
 def scan(batch: Batch) -> int:
     """Looks at the references of a batch; returns how many, once their facts are on disk."""
-    lines = [_line(reference) for reference in batch.references]
+    with concurrent.futures.ThreadPoolExecutor(READ_THREADS) as threads:
+        lines = list(threads.map(_line, batch.references))
     _save(pathlib.Path(batch.directory), lines)
     return len(lines)
 
@@ -50,7 +56,9 @@ def look(reference: Reference) -> Facts | Reject:
         data = reference.location.read()
     except OSError as error:
         return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
-    header = image_policy.inspect(data)
+    inspected = isolation.submit("inspect", data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    header = inspected.result()
     if isinstance(header, image_policy.Rejection):
         return Reject(reference.image_id, header.reason, header.detail)
     # What cannot be decoded cannot be stored; said here, it is neither planned for nor compared.
@@ -58,7 +66,7 @@ def look(reference: Reference) -> Facts | Reject:
     if isinstance(grey, image_policy.Rejection):
         return Reject(reference.image_id, grey.reason, grey.detail)
     return Facts(
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256,
         num_bytes=len(data),
         format=header.format,
         mode=header.mode,
@@ -76,7 +84,7 @@ def _line(reference: Reference) -> str:
 
 
 class Known:
-    """What earlier scans have found, kept in a directory. What they could not read is forgotten.
+    """What earlier scans have found, kept in a directory. What may pass is forgotten.
 
     `earlier` is a directory that is read too, if it is there, and never written to.
     """
@@ -90,7 +98,7 @@ class Known:
         self._lines = {
             fingerprint: fields
             for fingerprint, fields in self._lines.items()
-            if fields.get("reason") != UNREADABLE
+            if fields.get("reason") not in _MAY_PASS
         }
 
     def reload(self) -> None:
@@ -106,7 +114,7 @@ class Known:
                     fingerprint = fields.pop("fingerprint")
                 except (AttributeError, KeyError, TypeError, ValueError):
                     continue
-                if fields.get("reason") == UNREADABLE and fingerprint in self._lines:
+                if fields.get("reason") in _MAY_PASS and fingerprint in self._lines:
                     continue
                 self._lines[fingerprint] = fields
 
@@ -130,7 +138,7 @@ class Known:
         self._lines = {
             fingerprint: fields
             for fingerprint, fields in self._lines.items()
-            if is_wanted(fingerprint) and fields.get("reason") != UNREADABLE
+            if is_wanted(fingerprint) and fields.get("reason") not in _MAY_PASS
         }
         lines = [json.dumps({"fingerprint": key, **self._lines[key]}) + "\n" for key in self._lines]
         old = set(_files(self.directory))

@@ -1,4 +1,4 @@
-"""Writes one shard, the unit of work: read ahead, store, check, rename; its sidecar last.
+"""Writes one shard, the unit of work: store ahead, check, rename; its sidecar last.
 
 A shard whose sidecar is there is done, and is not done again: that is resuming.
 """
@@ -13,14 +13,14 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
-from data_pipeline import image_policy
+from data_pipeline import image_policy, isolation
 from data_pipeline.plan import Scanned, ShardPlan
-from data_pipeline.references import CHANGED, UNREADABLE, Reference, Reject
+from data_pipeline.references import CHANGED, UNREADABLE, Facts, Reference, Reject
 from tfrecords import exits, framing, schema
 
 SIDECARS = ".sidecars"  # hidden, and gone once the dataset is published
-READ_THREADS = 4
-READ_AHEAD = 16  # files that are in memory before their turn
+THREADS = 6  # each reads a file and waits for what the decoder makes of it
+STORE_AHEAD = 16  # images that are in memory before their turn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,8 +112,7 @@ def _write_records(task: Task, path: pathlib.Path) -> Sidecar:
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     originals = repaired = 0
     with framing.RecordWriter(path) as writer:
-        for (reference, facts), data in _read_ahead(task.shard.items):
-            stored = _store(reference, facts.sha256, data, task.image_size)
+        for (reference, _), stored in _store_ahead(task.shard.items, task.image_size):
             if isinstance(stored, Reject):
                 rejects.append(stored)
                 continue
@@ -135,13 +134,15 @@ def _write_records(task: Task, path: pathlib.Path) -> Sidecar:
     )
 
 
-def _read_ahead(items: Sequence[Scanned]) -> Iterator[tuple[Scanned, bytes | OSError]]:
-    """Yields the items in order with their bytes, which threads read before their turn."""
-    with concurrent.futures.ThreadPoolExecutor(READ_THREADS) as threads:
+def _store_ahead(
+    items: Sequence[Scanned], image_size: int
+) -> Iterator[tuple[Scanned, image_policy.Stored | Reject]]:
+    """Yields the items in order with what is stored of them, which threads see to ahead."""
+    with concurrent.futures.ThreadPoolExecutor(THREADS) as threads:
         waiting: collections.deque[tuple[Scanned, concurrent.futures.Future]] = collections.deque()
         for item in items:
-            waiting.append((item, threads.submit(_read, item[0])))
-            if len(waiting) > READ_AHEAD:
+            waiting.append((item, threads.submit(_store, *item, image_size)))
+            if len(waiting) > STORE_AHEAD:
                 done_item, future = waiting.popleft()
                 yield done_item, future.result()
         while waiting:
@@ -149,21 +150,14 @@ def _read_ahead(items: Sequence[Scanned]) -> Iterator[tuple[Scanned, bytes | OSE
             yield done_item, future.result()
 
 
-def _read(reference: Reference) -> bytes | OSError:
+def _store(reference: Reference, facts: Facts, image_size: int) -> image_policy.Stored | Reject:
     try:
-        return reference.location.read()
+        data = reference.location.read()
     except OSError as error:
-        return error
-
-
-def _store(
-    reference: Reference, sha256: str, data: bytes | OSError, image_size: int
-) -> image_policy.Stored | Reject:
-    if isinstance(data, OSError):
-        return Reject(reference.image_id, UNREADABLE, data.strerror or str(data))
-    if hashlib.sha256(data).hexdigest() != sha256:
+        return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
+    if hashlib.sha256(data).hexdigest() != facts.sha256:
         return Reject(reference.image_id, CHANGED, "its bytes changed while the dataset was built")
-    stored = image_policy.store(data, image_size)
+    stored = isolation.submit("store", data, image_size).result()
     if isinstance(stored, image_policy.Rejection):
         return Reject(reference.image_id, stored.reason, stored.detail)
     return stored
