@@ -7,12 +7,12 @@ import numpy as np
 from PIL import Image
 
 
-def jpeg(shade: int, width: int = 24, height: int = 16) -> bytes:
+def jpeg(shade: int, width: int = 24, height: int = 16, comment: bytes = b"") -> bytes:
     """A baseline JPEG of one shade, with a pattern that makes its bytes its own."""
     pixels = np.full((height, width, 3), shade % 200, np.uint8)
     pixels[: 1 + shade // 200, : 1 + shade % 20] = 255
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="JPEG", quality=90)
+    Image.fromarray(pixels).save(buffer, format="JPEG", quality=90, comment=comment or None)
     return buffer.getvalue()
 
 
