@@ -42,21 +42,30 @@ class Entry:
         return dataclasses.replace(self, path="/".join(self.parts[depth:]))
 
 
-def find(source: pathlib.Path, max_bytes: int | None = None) -> list[Entry]:
+def find(
+    source: pathlib.Path,
+    max_member_bytes: int = image_policy.MAX_BYTES,
+    max_file_bytes: int | None = image_policy.MAX_BYTES,
+) -> list[Entry]:
     """Returns all files of a directory or a zip archive, in the order of their paths.
 
-    Hidden files and folders and `__MACOSX` are left out, and larger members of an archive than
-    `max_bytes`, by default those of an image, cannot be read.
+    Hidden files and folders and `__MACOSX` are left out.
+
+    Args:
+      source: the directory or the archive.
+      max_member_bytes: of a member of an archive, which is read whole; larger ones are refused.
+      max_file_bytes: of a file of a directory; None where it is not read whole.
 
     Raises:
       DataError: there is no such source, it is neither, or it holds no file.
     """
-    if not source.exists():
+    if not (source.is_dir() or source.is_file()):  # a pipe would keep its reader waiting
         raise exits.DataError(f"--source={source}: there is no such directory or archive.")
-    max_bytes = max_bytes or image_policy.MAX_BYTES
     try:
         entries = sorted(
-            _in_directory(source) if source.is_dir() else _in_archive(source, max_bytes),
+            _in_directory(source, max_file_bytes)
+            if source.is_dir()
+            else _in_archive(source, max_member_bytes),
             key=lambda entry: entry.path.encode(errors="surrogateescape"),
         )
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
@@ -72,7 +81,7 @@ def _is_hidden(name: str) -> bool:
     return name == "__MACOSX" or (name.startswith(".") and name not in (".", ".."))
 
 
-def _in_directory(root: pathlib.Path) -> Iterator[Entry]:
+def _in_directory(root: pathlib.Path, max_bytes: int | None) -> Iterator[Entry]:
     waiting = [""]
     while waiting:
         folder = waiting.pop()
@@ -84,10 +93,10 @@ def _in_directory(root: pathlib.Path) -> Iterator[Entry]:
                 if item.is_dir(follow_symlinks=False):
                     waiting.append(path)
                 else:
-                    yield _file(path, item)
+                    yield _file(path, item, max_bytes)
 
 
-def _file(path: str, item: os.DirEntry[str]) -> Entry:
+def _file(path: str, item: os.DirEntry[str], max_bytes: int | None) -> Entry:
     try:
         status = item.stat()
     except OSError as error:
@@ -97,6 +106,8 @@ def _file(path: str, item: os.DirEntry[str]) -> Entry:
         return Entry(path, None, LINKED_FOLDER, "links to folders are not followed")
     if not stat.S_ISREG(status.st_mode):
         return Entry(path, None, "not_a_file", stat.filemode(status.st_mode))
+    if max_bytes is not None and status.st_size > max_bytes:
+        return _too_large(path, status.st_size, max_bytes)
     location = File(str(pathlib.Path(item.path).absolute()), status.st_size, status.st_mtime_ns)
     return Entry(path, location)
 
@@ -162,9 +173,8 @@ def _member(archive: File, member: zipfile.ZipInfo, max_bytes: int) -> Entry:
         return Entry(name, None, "not_a_file", "a symbolic link")
     if member.flag_bits & _ENCRYPTED or member.compress_type not in _METHODS:
         return Entry(name, None, UNREADABLE, "encrypted, or packed by an unknown method")
-    if member.file_size > max_bytes:
-        detail = f"{member.file_size:,} bytes, at most {max_bytes:,}"
-        return Entry(name, None, "too_many_bytes", detail)
+    if (size := max(member.file_size, member.compress_size)) > max_bytes:
+        return _too_large(name, size, max_bytes)
     location = ZipMember(
         archive=archive,
         offset=member.header_offset,
@@ -174,3 +184,8 @@ def _member(archive: File, member: zipfile.ZipInfo, max_bytes: int) -> Entry:
         crc=member.CRC,
     )
     return Entry(name, location)
+
+
+def _too_large(path: str, size: int, max_bytes: int) -> Entry:
+    detail = f"{size:,} bytes, at most {max_bytes:,}"
+    return Entry(path, None, image_policy.Reason.TOO_MANY_BYTES, detail)

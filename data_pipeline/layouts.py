@@ -54,7 +54,7 @@ def dfdc(source: pathlib.Path | None, seed: int) -> Listing:
       UsageError: no source was given.
       DataError: the source cannot be read, or holds no video with metadata.
     """
-    found = entries.find(_needed(source, "dfdc"), videos.MAX_MEMBER_BYTES)
+    found = entries.find(_needed(source, "dfdc"), videos.MAX_MEMBER_BYTES, None)
     listed, rejects = dfdc_files.videos(found)
     if not listed:
         raise exits.DataError(
@@ -72,7 +72,7 @@ def dfdc(source: pathlib.Path | None, seed: int) -> Listing:
 def video_folder(source: pathlib.Path | None, seed: int) -> Listing:
     """Returns the videos of `[split/]class/**`, as `image_folder` does the images."""
     needed = _needed(source, "video_folder")
-    listing = _in_class_folders(needed, entries.find(needed, videos.MAX_MEMBER_BYTES))
+    listing = _in_class_folders(needed, entries.find(needed, videos.MAX_MEMBER_BYTES, None))
     return dataclasses.replace(
         listing,
         references=tuple(

@@ -16,7 +16,7 @@ STORE = b" @store"
 
 def _fragile(name, function):
     def call(data, *arguments):
-        found = re.search(rb"please [a-z ]+(C|: ([^\n]+)\n)?(@store)?", data)
+        found = re.search(rb"please [a-z ]+(C|: ([^\n]+)\n)?(?: ?(@store))?", data)
         if found and (name == "store" or not found[3]):
             _obey(found)
         return function(data, *arguments)

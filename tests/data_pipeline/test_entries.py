@@ -1,6 +1,9 @@
 import os
+import struct
+import tracemalloc
 import warnings
 import zipfile
+import zlib
 
 import pytest
 
@@ -26,12 +29,16 @@ def test_things_that_are_no_files_are_named_and_never_opened(tmp_path):
     (tmp_path / "a" / "real.jpg").write_bytes(b"x")
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     (tmp_path / "a" / "nowhere.jpg").symlink_to(tmp_path / "absent")
+    (tmp_path / "a" / "ring.jpg").symlink_to("ring2.jpg")
+    (tmp_path / "a" / "ring2.jpg").symlink_to("ring.jpg")
     os.mkfifo(tmp_path / "a" / "pipe.jpg")
     assert _paths(tmp_path) == [
         ("a/loop", "linked_folder"),
         ("a/nowhere.jpg", "unreadable"),
         ("a/pipe.jpg", "not_a_file"),
         ("a/real.jpg", ""),
+        ("a/ring.jpg", "unreadable"),
+        ("a/ring2.jpg", "unreadable"),
     ]
 
 
@@ -115,6 +122,50 @@ def test_a_member_too_large_is_rejected_unread(tmp_path, monkeypatch):
     assert (entry.reason, entry.detail) == ("too_many_bytes", "1,000 bytes, at most 999")
 
 
+def test_a_file_too_large_is_rejected_unread(tmp_path):
+    with (tmp_path / "huge.jpg").open("wb") as file:
+        file.truncate(10 << 30)
+    (entry,) = entries.find(tmp_path)
+    assert (entry.location, entry.reason) == (None, "too_many_bytes")
+    assert entry.detail == "10,737,418,240 bytes, at most 67,108,864"
+
+
+def _zip_of_zeros(path, num_mib):
+    """Writes an archive whose member is mebibytes of zeros, without packing each of them."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    mib = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    packed = mib * num_mib + packer.flush()
+    member = zipfile.ZipInfo("a/zeros.jpg")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member, packed)
+        member.compress_type, member.file_size = zipfile.ZIP_DEFLATED, num_mib << 20
+
+
+def test_a_member_of_a_gigabyte_of_zeros_is_rejected_without_being_unpacked(tmp_path):
+    _zip_of_zeros(tmp_path / "bomb.zip", 1024)
+    assert (tmp_path / "bomb.zip").stat().st_size < 2 << 20
+    (entry,) = entries.find(tmp_path / "bomb.zip")
+    assert (entry.location, entry.reason) == (None, "too_many_bytes")
+    assert entry.detail == "1,073,741,824 bytes, at most 67,108,864"
+
+
+def test_a_member_that_is_larger_than_it_says_is_unpacked_no_further(tmp_path):
+    _zip_of_zeros(tmp_path / "bomb.zip", 1024)
+    (entry,) = _entries_that_claim(tmp_path / "bomb.zip", 1000)
+    tracemalloc.start()
+    with pytest.raises(OSError, match="is damaged"):
+        entry.location.read()
+    assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    tracemalloc.stop()
+
+
+def _entries_that_claim(path, size):
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<L", data, data.rindex(b"PK\1\2") + 24, size)
+    path.write_bytes(data)
+    return entries.find(path)
+
+
 def test_a_damaged_member_is_an_error_when_it_is_read(tmp_path):
     path = tmp_path / "images.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -130,6 +181,7 @@ def test_a_damaged_member_is_an_error_when_it_is_read(tmp_path):
     [
         (lambda path: None, "there is no such directory or archive"),
         (lambda path: path.mkdir(), "holds no files"),
+        (os.mkfifo, "there is no such directory or archive"),
         (lambda path: path.write_bytes(b"no zip"), "cannot be read: File is not a zip file"),
     ],
 )

@@ -268,6 +268,18 @@ def test_cmyk_is_converted():
     _assert_near(_corners(data), [(255, 0, 0)] * 4)
 
 
+def test_ycck_is_converted():
+    # Adobe's marker says by its last byte that the first three channels are YCbCr: here of red,
+    # which stands for ink of cyan.
+    image = Image.new("CMYK", (16, 16), (255 - 76, 255 - 85, 255 - 255, 0))
+    data = _file(image, "JPEG", quality=100, subsampling=0)
+    start = data.index(b"Adobe") + len(b"Adobe") + 6
+    assert data[start] == 0
+    data = data[:start] + b"\2" + data[start + 1 :]
+    assert image_policy.inspect(data) == Header("JPEG", "CMYK", 16, 16)
+    _assert_near(_corners(data), [(0, 255, 255)] * 4)
+
+
 @pytest.mark.parametrize(("kind", "options"), [("GIF", {}), ("WEBP", {"lossless": True})])
 def test_of_an_animation_the_first_frame_is_stored(kind, options):
     frames = [Image.new("RGB", (24, 16), colour) for colour in (RED, GREEN, BLUE)]

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from data_pipeline import image_policy, perceptual_hash, pipeline, stages
 from data_pipeline.config import BuildConfig
 from data_pipeline.sample import painter
+from tests.data_pipeline import fragile_decoder as fragile
 from tests.data_pipeline import painted
 from tfrecords import dataset, directories, example, exits, framing
 
@@ -610,6 +611,46 @@ def test_names_of_any_bytes_are_built(make_config, tmp_path):
         for record in framing.read_records(path)
     }
     assert {b"real/caf\xe9.jpg", b"real/line\nbreak.jpg", "real/日本.jpg".encode()} <= stored
+
+
+def test_every_trap_is_named_and_the_rest_is_built(make_config, tmp_path, fragile_decoder):
+    folder = tmp_path / "source" / "real"
+    contents = {
+        "aborts.jpg": painted.jpeg(101, comment=fragile.ABORT),
+        "aborts_late.jpg": painted.jpeg(102, comment=fragile.ABORT + fragile.STORE),
+        "cut.jpg": painted.jpeg(103, 96, 64)[:-20] + b"\xff\xd9",
+        "eats.jpg": painted.jpeg(104, comment=fragile.EAT_MEMORY + fragile.STORE),
+        "empty.jpg": b"",
+        "hangs.jpg": painted.jpeg(105, comment=fragile.HANG_IN_C),
+        "page.jpg": b"<!DOCTYPE html><html>404</html>",
+        "without_end.jpg": painted.jpeg(106)[:-2],
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "ring.jpg").symlink_to("ring.jpg")
+    (folder / "loop").symlink_to(folder)
+    with (folder / "huge.jpg").open("wb") as file:
+        file.truncate(1 << 30)
+    built = pipeline.build_dataset(make_config(max_reject_fraction=0.9))
+    lines = (built.directory / "rejects.jsonl").read_text().splitlines()
+    reasons = {line["image_id"]: line["reason"] for line in map(json.loads, lines)}
+    assert reasons == {
+        "real/aborts.jpg": "crashed",
+        "real/aborts_late.jpg": "crashed",
+        "real/cut.jpg": "truncated",
+        "real/eats.jpg": "out_of_memory",
+        "real/empty.jpg": "empty_file",
+        "real/hangs.jpg": "timeout",
+        "real/huge.jpg": "too_many_bytes",
+        "real/loop": "linked_folder",
+        "real/page.jpg": "html",
+        "real/pipe.jpg": "not_a_file",
+        "real/ring.jpg": "unreadable",
+    }
+    assert built.manifest.num_examples == 13
+    assert json.loads((built.directory / "statistics.json").read_text())["stored"]["repaired"] == 1
+    assert {name: (folder / name).read_bytes() for name in contents} == contents
 
 
 @pytest.mark.shared_data

@@ -7,6 +7,7 @@ from data_pipeline import scan
 from data_pipeline.locations import File
 from data_pipeline.references import Facts, Reference, Reject
 from data_pipeline.sample import painter
+from tests.data_pipeline import fragile_decoder as fragile
 from tests.data_pipeline import painted
 
 
@@ -51,6 +52,28 @@ def test_a_file_that_is_no_image_is_a_reject(tmp_path):
     path = tmp_path / "1.jpg"
     path.write_bytes(b"")
     assert scan.look(_reference(path)).reason == "empty_file"
+
+
+def test_a_file_that_cannot_be_opened_is_a_reject(tmp_path):
+    folder = tmp_path / "1.jpg"
+    folder.mkdir()
+    assert scan.look(_reference(folder)) == Reject("real/1.jpg", "unreadable", "Is a directory")
+
+
+def test_a_file_that_ends_the_decoder_is_a_reject_that_the_next_build_tries_again(
+    tmp_path, fragile_decoder
+):
+    paths = [tmp_path / f"{index}.jpg" for index in range(5)]
+    for index, path in enumerate(paths):
+        path.write_bytes(painted.jpeg(index, comment=fragile.ABORT if index == 2 else b""))
+    references = [_reference(path, f"real/{path.name}") for path in paths]
+    known = scan.Known(tmp_path / "cache")
+    scan.scan(known.missing(references)[0])
+    known.reload()
+    reasons = [getattr(known.find(reference), "reason", None) for reference in references]
+    assert reasons == [None, None, "crashed", None, None]
+    (batch,) = scan.Known(tmp_path / "cache").missing(references)
+    assert batch.references == (references[2],)
 
 
 def test_what_was_found_is_known_to_the_next_build(tmp_path, image):

@@ -6,6 +6,7 @@ import pytest
 from data_pipeline import plan, write
 from data_pipeline.locations import File
 from data_pipeline.references import Facts, Reference
+from tests.data_pipeline import fragile_decoder as fragile
 from tests.data_pipeline import painted
 from tfrecords import example, framing
 
@@ -85,6 +86,27 @@ def test_a_damaged_image_is_a_reject_for_good(tmp_path):
     write.write(task)
     (reject,) = write.done(tmp_path, task.shard).rejects
     assert reject.image_id == "real/1.jpg"
+    assert not write.is_left(tmp_path, task.shard)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (fragile.ABORT, "crashed"),
+        (fragile.HANG_IN_C, "timeout"),
+        (fragile.EAT_MEMORY, "out_of_memory"),
+    ],
+)
+def test_an_image_that_ends_the_decoder_is_a_reject_and_the_rest_is_written(
+    tmp_path, fragile_decoder, words, reason
+):
+    contents = [painted.jpeg(index) for index in range(30)]
+    contents[11] = painted.jpeg(11, comment=words + fragile.STORE)
+    task = _task(tmp_path, contents)
+    write.write(task)
+    (reject,) = write.done(tmp_path, task.shard).rejects
+    assert (reject.image_id, reject.reason) == ("real/11.jpg", reason)
+    assert _ids(tmp_path, task) == [f"real/{index}.jpg" for index in range(30) if index != 11]
     assert not write.is_left(tmp_path, task.shard)
 
 
