@@ -13,11 +13,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from data_pipeline import image_policy, messages
+from data_pipeline import appearance, image_policy, messages
 from data_pipeline.image_policy import Reason, Rejection
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "inspect": image_policy.inspect,
+    "look": appearance.look,
     "store": image_policy.store,
 }
 TIMEOUT_SECONDS = 30  # for one call

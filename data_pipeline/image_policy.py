@@ -6,13 +6,10 @@ TensorFlow might disagree is encoded anew. Colour profiles are ignored, because 
 them in what is passed through.
 """
 
-import contextlib
 import dataclasses
 import enum
 import io
 import re
-import threading
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -26,7 +23,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from data_pipeline import jpeg_completeness, jpeg_structure
+from data_pipeline import colour_modes, jpeg_completeness, jpeg_structure, silence
 
 POLICY_VERSION = 2  # part of the plan's digest; changes when the output for any input changes
 MAX_BYTES = 64 << 20  # 64 MiB of a file
@@ -91,7 +88,7 @@ class Stored:
 def inspect(data: bytes) -> Header | Rejection:
     """Returns what the header of a file says; no pixel is decoded. Raises nothing."""
     try:
-        with _SILENCE:
+        with silence.PILLOW:
             return _open(data).header
     except Exception as error:  # Pillow raises a dozen kinds on foreign bytes
         return _rejection(error)
@@ -106,7 +103,7 @@ def store(data: bytes, image_size: int) -> Stored | Rejection:
         kept; nothing is scaled up.
     """
     try:
-        with _SILENCE:
+        with silence.PILLOW:
             return _store(data, image_size)
     except Exception as error:  # Pillow raises a dozen kinds on foreign bytes
         return _rejection(error)
@@ -115,7 +112,7 @@ def store(data: bytes, image_size: int) -> Stored | Rejection:
 def thumbnail(data: bytes, side: int) -> npt.NDArray[np.uint8] | Rejection:
     """Returns what a file looks like: uint8 [side, side], grey, squeezed. Raises nothing."""
     try:
-        with _SILENCE:
+        with silence.PILLOW:
             return _thumbnail(data, side)
     except Exception as error:  # Pillow raises a dozen kinds on foreign bytes
         return _rejection(error)
@@ -132,31 +129,6 @@ class _RefusedError(Exception):
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
-
-
-class _Silence:
-    """Silences Pillow's warnings; `warnings.catch_warnings` alone breaks when threads overlap."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._num_inside = 0
-        self._saved = contextlib.ExitStack()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._num_inside:
-                self._saved.enter_context(warnings.catch_warnings())
-                warnings.filterwarnings("ignore", module=r"PIL\b")
-            self._num_inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._num_inside -= 1
-            if not self._num_inside:
-                self._saved.close()
-
-
-_SILENCE = _Silence()
 
 
 # Opening and refusing.
@@ -330,7 +302,7 @@ def _thumbnail(data: bytes, side: int) -> npt.NDArray[np.uint8]:
     drafted = opened.image.draft("L", (2 * side, 2 * side))
     box = drafted[1] if drafted else None
     is_grey = opened.image.mode == "L" and not opened.image.has_transparency_data
-    image = opened.image if is_grey else _to_rgb(opened.image)
+    image = opened.image if is_grey else colour_modes.to_rgb(opened.image)
     image = image.resize((side, side), Image.Resampling.BILINEAR, box, reducing_gap=3.0)
     if segments and jpeg_completeness.is_cut(segments, opened.image):
         raise _cut(data)
@@ -342,33 +314,11 @@ def _thumbnail(data: bytes, side: int) -> npt.NDArray[np.uint8]:
 def _to_rgb_within(image: Image.Image, image_size: int) -> Image.Image:
     short_side = min(image.size)
     if short_side <= image_size:
-        return _to_rgb(image)
+        return colour_modes.to_rgb(image)
     target = tuple(max(1, round(side * image_size / short_side)) for side in image.size)
     # A JPEG's decoder shrinks by 2, 4 or 8 as it decodes; it leaves a factor of two or more to
     # the filter, so that JPEGs look as if they had been scaled like all other formats.
     drafted = image.draft(None, tuple(2 * side for side in target))
     box = drafted[1] if drafted else None
     filtered = Image.Resampling.LANCZOS
-    return _to_rgb(image).resize(target, filtered, box, reducing_gap=3.0)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Returns 8 bit RGB, what is transparent over white."""
-    image.load()
-    if image.mode.startswith("I"):
-        return _sixteen_bit_grey_to_rgb(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image.getchannel("A"))
-        return white
-    return image.convert("RGB")
-
-
-def _sixteen_bit_grey_to_rgb(image: Image.Image) -> Image.Image:
-    # The high byte, as Pillow does with 16-bit colour; its convert() would clip grey to white.
-    values = np.asarray(image)
-    grey = (values >> 8).clip(0, 255).astype(np.uint8)
-    if (transparent := image.info.get("transparency")) is not None:
-        grey[values == transparent] = 255
-    return Image.fromarray(grey).convert("RGB")
+    return colour_modes.to_rgb(image).resize(target, filtered, box, reducing_gap=3.0)

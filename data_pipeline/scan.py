@@ -13,8 +13,9 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from data_pipeline import image_policy, isolation, perceptual_hash
-from data_pipeline.image_policy import Reason
+from data_pipeline import isolation
+from data_pipeline.appearance import Appearance
+from data_pipeline.image_policy import Reason, Rejection
 from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
 
 BATCH_REFERENCES = 128  # the unit of work; some tenths of a second
@@ -56,15 +57,12 @@ def look(reference: Reference) -> Facts | Reject:
         data = reference.location.read()
     except OSError as error:
         return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
-    inspected = isolation.submit("inspect", data)
-    sha256 = hashlib.sha256(data).hexdigest()
-    header = inspected.result()
-    if isinstance(header, image_policy.Rejection):
-        return Reject(reference.image_id, header.reason, header.detail)
-    # What cannot be decoded cannot be stored; said here, it is neither planned for nor compared.
-    grey = image_policy.thumbnail(data, perceptual_hash.SIDE)
-    if isinstance(grey, image_policy.Rejection):
-        return Reject(reference.image_id, grey.reason, grey.detail)
+    looked = isolation.submit("look", data)
+    sha256 = hashlib.sha256(data).hexdigest()  # meanwhile
+    found: Appearance | Rejection = looked.result()
+    if isinstance(found, Rejection):
+        return Reject(reference.image_id, found.reason, found.detail)
+    header = found.header
     return Facts(
         sha256=sha256,
         num_bytes=len(data),
@@ -72,7 +70,7 @@ def look(reference: Reference) -> Facts | Reject:
         mode=header.mode,
         width=header.width,
         height=header.height,
-        signature=perceptual_hash.signature(grey),
+        signature=found.signature,
     )
 
 

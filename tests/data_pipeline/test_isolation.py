@@ -11,33 +11,33 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_pipeline import decoder, image_policy, isolation
-from data_pipeline.image_policy import Header, Reason, Rejection, Stored
+from data_pipeline import appearance, image_policy, isolation
+from data_pipeline.image_policy import Reason, Rejection, Stored
 from tests.data_pipeline import fragile_decoder as fragile
 from tests.data_pipeline import painted
 from tfrecords import exits
 
 ROOT = pathlib.Path(__file__).parents[2]
-HEADER = Header("JPEG", "RGB", 24, 16)
+FOUND = appearance.look(painted.jpeg(5))
 
 
-def _inspect(isolated, *comments):
-    futures = [isolated.submit("inspect", painted.jpeg(5, comment=words)) for words in comments]
+def _look(isolated, *comments):
+    futures = [isolated.submit("look", painted.jpeg(5, comment=words)) for words in comments]
     return [future.result(60) for future in futures]
 
 
 def test_a_call_returns_what_the_function_returns():
     data = painted.jpeg(5)
-    assert isolation.submit("inspect", data).result(60) == HEADER
+    assert isolation.submit("look", data).result(60) == FOUND
     assert isolation.submit("store", data, 8).result(60) == image_policy.store(data, 8)
-    assert isolation.submit("inspect", b"").result(60) == Rejection(Reason.EMPTY_FILE, "0 bytes")
+    assert isolation.submit("look", b"").result(60) == Rejection(Reason.EMPTY_FILE, "0 bytes")
 
 
 def test_it_is_called_in_another_process_that_stays(fragile_decoder):
-    assert _inspect(fragile_decoder, b"") == [HEADER]
+    assert _look(fragile_decoder, b"") == [FOUND]
     process = fragile_decoder._child._process
     assert process.pid != os.getpid()
-    assert _inspect(fragile_decoder, b"") == [HEADER]
+    assert _look(fragile_decoder, b"") == [FOUND]
     assert fragile_decoder._child._process is process
 
 
@@ -65,33 +65,33 @@ def test_messages_larger_than_a_pipe_do_not_wait_for_each_other(tmp_path):
     ],
 )
 def test_a_picture_that_ends_its_process_is_rejected_alone(fragile_decoder, words, expected):
-    found = _inspect(fragile_decoder, b"", b"", words, b"", b"", b"", b"")
-    assert found == [HEADER, HEADER, expected, HEADER, HEADER, HEADER, HEADER]
+    found = _look(fragile_decoder, b"", b"", words, b"", b"", b"", b"")
+    assert found == [FOUND, FOUND, expected, FOUND, FOUND, FOUND, FOUND]
 
 
 def test_a_picture_that_waited_behind_several_deaths_is_not_suspected(fragile_decoder):
     dead = Rejection(Reason.CRASHED, "its decoder ended with SIGABRT")
-    found = _inspect(fragile_decoder, *[fragile.ABORT] * 3, b"", *[fragile.ABORT] * 2, b"")
-    assert found == [dead, dead, dead, HEADER, dead, dead, HEADER]
+    found = _look(fragile_decoder, *[fragile.ABORT] * 3, b"", *[fragile.ABORT] * 2, b"")
+    assert found == [dead, dead, dead, FOUND, dead, dead, FOUND]
 
 
 def test_a_death_that_does_not_come_again_is_nobodys_fault(fragile_decoder, tmp_path):
     words = fragile.ABORT_ONCE + os.fsencode(tmp_path / "aborted") + b"\n"
-    assert _inspect(fragile_decoder, b"", words, b"") == [HEADER] * 3
+    assert _look(fragile_decoder, b"", words, b"") == [FOUND] * 3
     assert (tmp_path / "aborted").exists()
 
 
 def test_a_killed_child_is_replaced(fragile_decoder):
-    assert _inspect(fragile_decoder, b"") == [HEADER]
+    assert _look(fragile_decoder, b"") == [FOUND]
     os.kill(fragile_decoder._child._process.pid, signal.SIGKILL)
-    assert _inspect(fragile_decoder, b"", b"") == [HEADER] * 2
+    assert _look(fragile_decoder, b"", b"") == [FOUND] * 2
 
 
 def test_ctrl_c_is_left_to_the_process_that_started_it(fragile_decoder):
-    assert _inspect(fragile_decoder, b"") == [HEADER]
+    assert _look(fragile_decoder, b"") == [FOUND]
     process = fragile_decoder._child._process
     os.kill(process.pid, signal.SIGINT)
-    assert _inspect(fragile_decoder, b"") == [HEADER]
+    assert _look(fragile_decoder, b"") == [FOUND]
     assert fragile_decoder._child._process is process
 
 
@@ -101,23 +101,19 @@ def test_a_child_that_does_not_start_is_the_machines_fault(monkeypatch):
     with pytest.raises(
         exits.MachineError, match=r"did not start: .* exit code 7\. `.*` in .* says"
     ):
-        isolated.submit("inspect", b"").result(60)
+        isolated.submit("look", b"").result(60)
     monkeypatch.setattr(isolation, "COMMAND", ("/no/such/python",))
     with pytest.raises(exits.MachineError, match="No process can be started: .*No such file"):
-        isolated.submit("inspect", b"").result(60)
+        isolated.submit("look", b"").result(60)
     isolated.close()
 
 
 def test_closing_does_not_wait_for_a_picture_that_hangs(fragile_decoder):
-    assert _inspect(fragile_decoder, b"") == [HEADER]
+    assert _look(fragile_decoder, b"") == [FOUND]
     process = fragile_decoder._child._process
-    fragile_decoder.submit("inspect", painted.jpeg(5, comment=fragile.HANG))
+    fragile_decoder.submit("look", painted.jpeg(5, comment=fragile.HANG))
     fragile_decoder.close()
     assert process.returncode == -signal.SIGKILL
-
-
-def test_functions_take_bytes_and_return_a_rejection_or_a_result():
-    assert sorted(decoder.FUNCTIONS) == ["inspect", "store"]
 
 
 def _is_alive(pid):
@@ -130,7 +126,7 @@ def _is_alive(pid):
 _PROGRAM = """
 import sys, time
 from data_pipeline import isolation
-isolation.submit("inspect", b"").result()
+isolation.submit("look", b"").result()
 print(isolation._shared()._child._process.pid, flush=True)
 """
 
