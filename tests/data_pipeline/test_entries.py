@@ -114,11 +114,10 @@ def test_a_symbolic_link_in_an_archive_is_rejected(tmp_path):
     assert _paths(tmp_path / "images.zip") == [("a/link.jpg", "not_a_file")]
 
 
-def test_a_member_too_large_is_rejected_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr("data_pipeline.image_policy.MAX_BYTES", 999)
+def test_a_member_too_large_is_rejected_unread(tmp_path):
     with zipfile.ZipFile(tmp_path / "images.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/zeros.jpg", bytes(1000))
-    (entry,) = entries.find(tmp_path / "images.zip")
+    (entry,) = entries.find(tmp_path / "images.zip", max_member_bytes=999)
     assert (entry.reason, entry.detail) == ("too_many_bytes", "1,000 bytes, at most 999")
 
 
