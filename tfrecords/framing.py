@@ -10,7 +10,7 @@ import pathlib
 import struct
 from collections.abc import Iterator
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import IO, BinaryIO, Self
 
 import google_crc32c
 
@@ -92,20 +92,55 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[bytes]:
       DataError: naming the file and the index of the first record that is cut or damaged.
     """
     with pathlib.Path(path).open("rb", buffering=_BUFFER_BYTES) as file:
-        index = 0
-        while header := file.read(_HEADER_BYTES):
-            yield _read_payload(file, header, path, index)
+        size, index = os.fstat(file.fileno()).st_size, 0
+        while file.tell() < size:
+            yield _read_payload(file, size, f"Record {index} of {os.fspath(path)}")
             index += 1
 
 
-def _read_payload(file: BinaryIO, header: bytes, path: str | os.PathLike[str], index: int) -> bytes:
-    length_bytes, length_crc = header[: _LENGTH.size], header[_LENGTH.size :]
-    if len(header) < _HEADER_BYTES or _CHECKSUM.pack(masked_crc32c(length_bytes)) != length_crc:
-        raise exits.DataError(f"Record {index} of {os.fspath(path)} has a damaged header.")
-    (length,) = _LENGTH.unpack(length_bytes)
-    payload, payload_crc = file.read(length), file.read(_CHECKSUM.size)
-    if len(payload) < length or len(payload_crc) < _CHECKSUM.size:
-        raise exits.DataError(f"Record {index} of {os.fspath(path)} is cut off.")
-    if _CHECKSUM.pack(masked_crc32c(payload)) != payload_crc:
-        raise exits.DataError(f"Record {index} of {os.fspath(path)} fails its checksum.")
+def read_record(path: str | os.PathLike[str], offset: int) -> bytes:
+    """Returns the payload of the record that begins at a byte, with both checksums checked.
+
+    Raises:
+      DataError: no whole record begins there.
+      OSError: the file cannot be read.
+    """
+    with pathlib.Path(path).open("rb", buffering=0) as file:
+        file.seek(offset)
+        size = os.fstat(file.fileno()).st_size
+        return _read_payload(file, size, f"The record at byte {offset} of {os.fspath(path)}")
+
+
+def offsets(path: str | os.PathLike[str]) -> Iterator[int]:
+    """Yields where the records of a TFRecord file begin, in bytes; no payload is read.
+
+    Raises:
+      DataError: naming the file and the index of the first record that is cut or whose length is
+        damaged.
+    """
+    with pathlib.Path(path).open("rb", buffering=_BUFFER_BYTES) as file:
+        size, index, offset = os.fstat(file.fileno()).st_size, 0, 0
+        while offset < size:
+            length = _read_length(file, size, f"Record {index} of {os.fspath(path)}")
+            yield offset
+            index, offset = index + 1, offset + _HEADER_BYTES + length + _CHECKSUM.size
+            file.seek(offset)
+
+
+def _read_payload(file: IO[bytes], size: int, record: str) -> bytes:
+    payload, checksum = file.read(_read_length(file, size, record)), file.read(_CHECKSUM.size)
+    if _CHECKSUM.pack(masked_crc32c(payload)) != checksum:
+        raise exits.DataError(f"{record} fails its checksum.")
     return payload
+
+
+def _read_length(file: IO[bytes], size: int, record: str) -> int:
+    """Returns the length of the payload that follows, all of which lies in the file of `size`."""
+    header = file.read(_HEADER_BYTES)
+    length_bytes, checksum = header[: _LENGTH.size], header[_LENGTH.size :]
+    if len(header) < _HEADER_BYTES or _CHECKSUM.pack(masked_crc32c(length_bytes)) != checksum:
+        raise exits.DataError(f"{record} has a damaged header.")
+    (length,) = _LENGTH.unpack(length_bytes)
+    if file.tell() + length + _CHECKSUM.size > size:
+        raise exits.DataError(f"{record} is cut off.")
+    return length

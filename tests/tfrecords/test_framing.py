@@ -67,3 +67,32 @@ def test_a_damaged_length_is_found(tmp_path):
     path.write_bytes(content)
     with pytest.raises(exits.DataError, match="Record 0 of .*shard has a damaged header"):
         next(framing.read_records(path))
+
+
+@hypothesis.given(records=st.lists(st.binary(max_size=20), max_size=4))
+def test_records_are_read_by_their_offsets_too(tmp_path_factory, records):
+    path = tmp_path_factory.mktemp("offsets") / "shard"
+    path.write_bytes(b"".join(framing.frame(record) for record in records))
+    assert [framing.read_record(path, offset) for offset in framing.offsets(path)] == records
+
+
+def test_a_damaged_payload_does_not_hide_what_stands_behind_it(tmp_path):
+    path = tmp_path / "shard"
+    content = bytearray(framing.frame(b"first") + framing.frame(b"second"))
+    content[12] ^= 1
+    path.write_bytes(content)
+    first, second = framing.offsets(path)
+    with pytest.raises(
+        exits.DataError, match=r"The record at byte 0 of .*shard fails its checksum"
+    ):
+        framing.read_record(path, first)
+    assert framing.read_record(path, second) == b"second"
+
+
+def test_the_last_record_may_be_cut(tmp_path):
+    path = tmp_path / "shard"
+    path.write_bytes((framing.frame(b"first") + framing.frame(b"second"))[:-1])
+    found = framing.offsets(path)
+    assert next(found) == 0
+    with pytest.raises(exits.DataError, match="Record 1 of .*shard is cut off"):
+        next(found)
