@@ -80,7 +80,7 @@ def _manifest(
         dataset=config.dataset,
         version=config.version,
         targets=targets,
-        attributes=(),
+        attributes=survey.listing.attributes,
         splits={
             split: manifest.Split(tuple(shards[split]), split_counts)
             for split, split_counts in counts.items()

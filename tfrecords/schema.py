@@ -50,12 +50,17 @@ class Record:
         """Returns the `tf.train.Example`, deterministically."""
         return example.encode(
             {
-                **self.attributes,
+                **{name: _bytes(text) for name, text in self.attributes.items()},
                 **self.targets,
                 IMAGE: self.image,
-                IMAGE_ID: self.image_id.encode(errors="surrogateescape"),
-                GROUP_ID: self.group_id.encode(errors="surrogateescape"),
+                IMAGE_ID: _bytes(self.image_id),
+                GROUP_ID: _bytes(self.group_id),
                 HEIGHT: self.height,
                 WIDTH: self.width,
             }
         )
+
+
+def _bytes(text: str) -> bytes:
+    """Returns the bytes of a text, which names of files may have given that are no UTF-8."""
+    return text.encode(errors="surrogateescape")

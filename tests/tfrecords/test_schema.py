@@ -24,5 +24,7 @@ def test_a_record_holds_exactly_these_features():
 
 
 def test_a_file_name_that_is_not_utf8_keeps_its_bytes():
-    record = schema.Record(b"", {"label": 0}, "caf\udce9.jpg", "g", 1, 1)
-    assert example.decode(record.serialize())["image_id"] == [b"caf\xe9.jpg"]
+    record = schema.Record(b"", {"label": 0}, "caf\udce9.jpg", "g", 1, 1, {"name": "caf\udce9"})
+    features = example.decode(record.serialize())
+    assert features["image_id"] == [b"caf\xe9.jpg"]
+    assert features["name"] == [b"caf\xe9"]
