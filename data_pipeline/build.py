@@ -17,8 +17,9 @@ if __name__ == "__main__":
 
 from absl import app, flags
 
-from data_pipeline import layouts, local_runner, pipeline, strict_options
+from data_pipeline import local_runner, pipeline, strict_options
 from data_pipeline.config import BuildConfig
+from data_pipeline.layouts.by_name import LAYOUTS
 
 FLAGS = flags.FLAGS
 Default = BuildConfig
@@ -27,9 +28,33 @@ flags.DEFINE_string("dataset", Default.dataset, "The name of the dataset that is
 flags.DEFINE_string(
     "layout",
     Default.layout,
-    f"How the source lies on disk: {', '.join(layouts.LAYOUTS)}; default: as the dataset's name.",
+    f"How the source lies on disk: {', '.join(LAYOUTS)}; default: as the dataset's name.",
 )
-flags.DEFINE_string("source", Default.source, "A directory or a zip archive; never changed.")
+flags.DEFINE_string(
+    "source",
+    Default.source,
+    "A directory or a zip archive, which is never changed; or kaggle, to fetch what the layout is "
+    "of, with the extra [kaggle].",
+)
+flags.DEFINE_string(
+    "path_column",
+    Default.path_column,
+    "Of image_csv: the column of the images' paths, relative to the csv file or to the source. "
+    "Default: path.",
+)
+flags.DEFINE_string(
+    "label_column", Default.label_column, "Of image_csv: the column of labels. Default: label."
+)
+flags.DEFINE_string(
+    "group_column",
+    Default.group_column,
+    "Of image_csv and tfds: what must not straddle splits, such as a person or a video.",
+)
+flags.DEFINE_string(
+    "label_values",
+    Default.label_values,
+    "Of image_csv: which classes labels stand for, such as 0=real,1=fake.",
+)
 flags.DEFINE_string("data_dir", Default.data_dir, "The directory that datasets are built in.")
 flags.DEFINE_string("version", Default.version, "The dataset's version.")
 flags.DEFINE_integer(

@@ -4,14 +4,16 @@ import dataclasses
 import math
 import pathlib
 import shlex
+from collections.abc import Mapping
 
-from data_pipeline import faces, layouts
+from data_pipeline import faces, kaggle
+from data_pipeline.layouts import options as layout_options
+from data_pipeline.layouts.by_name import LAYOUTS, Layout
 from tfrecords import exits, names
 
 SOURCE_SPLITS = "source"
 DISJOINT_SPLITS = "source-disjoint"
 DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
-_OF_VIDEOS = ("frames_per_video", "face_detector", "face_margin", "face_size", "max_faces")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +27,10 @@ class BuildConfig:
     dataset: str = "sample"
     layout: str | None = None
     source: str | None = None
+    path_column: str | None = None
+    label_column: str | None = None
+    group_column: str | None = None
+    label_values: str | None = None
     data_dir: str = "data"
     version: str = "1.0.0"
     image_size: int | None = None
@@ -52,9 +58,9 @@ class BuildConfig:
             )
         if not names.is_version(self.version):
             raise exits.UsageError(f"--version must look like 1.0.0. Received: {self.version!r}.")
-        if self.layout_name not in layouts.LAYOUTS:
+        if self.layout_name not in LAYOUTS:
             raise exits.UsageError(
-                f"--layout must be one of {', '.join(layouts.LAYOUTS)}. "
+                f"--layout must be one of {', '.join(LAYOUTS)}. "
                 f"Received: {self.layout_name!r}."
                 + (
                     ""
@@ -64,9 +70,12 @@ class BuildConfig:
                 )
             )
         self._check_ranges()
-        self._check_places()
         self._check_videos()
+        self._check_layout()
+        self._check_source()
+        self._check_places()
         self.fractions()
+        self.source_options()
 
     def _check_ranges(self) -> None:
         ranges: dict[str, tuple[float, float]] = {
@@ -89,8 +98,33 @@ class BuildConfig:
                     f"--{name} must lie between {low:g} and {high:g}. Received: {value}."
                 )
 
+    def _check_layout(self) -> None:
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for name in dict.fromkeys(name for layout in LAYOUTS.values() for name in layout.takes):
+            value = getattr(self, name)
+            if value != defaults[name] and (name not in self._layout.takes or value == ""):
+                takers = [key for key, layout in LAYOUTS.items() if name in layout.takes]
+                raise exits.UsageError(
+                    f"--{name} is for --layout={' or '.join(takers)}, and must not be empty. "
+                    f"Received: --{name}={value} with --layout={self.layout_name}."
+                )
+
+    def _check_source(self) -> None:
+        if self.source is None and self.remote is not None:
+            raise exits.UsageError(
+                f"--layout={self.layout_name} needs --source=DIRECTORY, --source=ZIP, or "
+                f"--source={kaggle.SOURCE} to fetch {self.remote.url}."
+            )
+        if self.is_on_kaggle and self.remote is None:
+            there = [name for name, layout in LAYOUTS.items() if layout.remote]
+            raise exits.UsageError(
+                f"--source={kaggle.SOURCE} is for --layout={' or '.join(there)}. "
+                f"Received: --layout={self.layout_name}. A directory of that name is "
+                f"--source=./{kaggle.SOURCE}."
+            )
+
     def _check_places(self) -> None:
-        if self.source is None:
+        if self.source is None or self.is_on_kaggle:
             return
         source, output = pathlib.Path(self.source).expanduser().resolve(), self.parent.resolve()
         if not self.source or output.is_relative_to(source) or source.is_relative_to(output):
@@ -106,21 +140,11 @@ class BuildConfig:
                 f"--face_detector must be {faces.DLIB} or {faces.YUNET}PATH of its ONNX model. "
                 f"Received: {self.face_detector!r}."
             )
-        if self.layout_name in layouts.OF_VIDEOS:
-            if self.image_size is not None:
-                raise exits.UsageError(
-                    f"--layout={self.layout_name} stores faces: use --face_size instead of "
-                    f"--image_size={self.image_size}."
-                )
-            return
-        defaults = {field.name: field.default for field in dataclasses.fields(self)}
-        for name in _OF_VIDEOS:
-            value = getattr(self, name)
-            if value != defaults[name]:
-                raise exits.UsageError(
-                    f"--{name} is for videos, of --layout={' or '.join(layouts.OF_VIDEOS)}. "
-                    f"Received: --{name}={value} with --layout={self.layout_name}."
-                )
+        if "face_size" in self._layout.takes and self.image_size is not None:
+            raise exits.UsageError(
+                f"--layout={self.layout_name} stores faces: use --face_size instead of "
+                f"--image_size={self.image_size}."
+            )
 
     @property
     def layout_name(self) -> str:
@@ -128,9 +152,41 @@ class BuildConfig:
         return self.layout or self.dataset
 
     @property
+    def _layout(self) -> Layout:
+        return LAYOUTS[self.layout_name]
+
+    @property
+    def is_on_kaggle(self) -> bool:
+        """Whether the source is to be fetched from Kaggle."""
+        return self.source == kaggle.SOURCE
+
+    @property
+    def remote(self) -> kaggle.Remote | None:
+        """Where Kaggle has what the layout is of."""
+        return self._layout.remote
+
+    @property
     def source_path(self) -> pathlib.Path | None:
-        """The source, if the layout needs one."""
-        return None if self.source is None else pathlib.Path(self.source).expanduser()
+        """The source, if the layout needs one and it is on this machine."""
+        if self.source is None or self.is_on_kaggle:
+            return None
+        return pathlib.Path(self.source).expanduser()
+
+    def source_options(self) -> layout_options.SourceOptions:
+        """Returns what the layout is told beside the source.
+
+        Raises:
+          UsageError: the values of labels are not named as they should be.
+        """
+        given = {
+            name: getattr(self, name)
+            for name in ("path_column", "label_column", "group_column")
+            if getattr(self, name) is not None
+        }
+        values: Mapping[str, str] = {}
+        if self.label_values is not None:
+            values = layout_options.parse_label_values(self.label_values)
+        return layout_options.SourceOptions(seed=self.seed, label_values=values, **given)
 
     @property
     def parent(self) -> pathlib.Path:

@@ -77,6 +77,19 @@ def find(
     return entries
 
 
+def named(
+    root: pathlib.Path, path: str, max_bytes: int | None = image_policy.MAX_BYTES
+) -> Entry | None:
+    """Returns the file of a directory at a path, or None where there is none."""
+    try:
+        status = (root / path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        return Entry(path, None, UNREADABLE, str(error))
+    return _entry(path, root / path, status, max_bytes)
+
+
 def _is_hidden(name: str) -> bool:
     return name == "__MACOSX" or (name.startswith(".") and name not in (".", ".."))
 
@@ -104,12 +117,15 @@ def _file(path: str, item: os.DirEntry[str], max_bytes: int | None) -> Entry:
     if stat.S_ISDIR(status.st_mode):
         # They can lead round in circles.
         return Entry(path, None, LINKED_FOLDER, "links to folders are not followed")
+    return _entry(path, pathlib.Path(item.path), status, max_bytes)
+
+
+def _entry(path: str, place: pathlib.Path, status: os.stat_result, max_bytes: int | None) -> Entry:
     if not stat.S_ISREG(status.st_mode):
         return Entry(path, None, "not_a_file", stat.filemode(status.st_mode))
     if max_bytes is not None and status.st_size > max_bytes:
         return _too_large(path, status.st_size, max_bytes)
-    location = File(str(pathlib.Path(item.path).absolute()), status.st_size, status.st_mtime_ns)
-    return Entry(path, location)
+    return Entry(path, File(str(place.absolute()), status.st_size, status.st_mtime_ns))
 
 
 def _in_archive(path: pathlib.Path, max_bytes: int) -> Iterator[Entry]:

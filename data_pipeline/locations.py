@@ -1,4 +1,4 @@
-"""Where the bytes of an image lie: in a file, in a zip archive, or nowhere yet.
+"""Where the bytes of an image lie: in a file, in a zip archive, in a record, or nowhere yet.
 
 A location is small, can be pickled, and is read by the worker that needs its bytes.
 """
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
 from data_pipeline.sample import painter
+from tfrecords import example, exits, framing
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip member: signature, lengths of name and extra
 _LOCAL_SIGNATURE = b"PK\x03\x04"
@@ -96,6 +97,31 @@ class ZipMember:
         if len(data) != self.size or zlib.crc32(data) != self.crc:
             raise OSError(f"the member at byte {self.offset} of {self.archive.path} is damaged")
         return data
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordImage:
+    """The image in a record of a TFRecord file, read by the record's offset in bytes."""
+
+    read_seconds: ClassVar[float] = _READ_SECONDS
+
+    file: File
+    offset: int
+    feature: str
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the file, and the place in it."""
+        return f"{self.file.fingerprint}|{self.offset}"
+
+    def read(self) -> bytes:
+        """Reads the record, checks it, and returns its image."""
+        try:
+            record = example.decode(framing.read_record(self.file.path, self.offset))
+        except exits.DataError as error:
+            raise OSError(str(error)) from error
+        (image,) = record[self.feature]
+        return bytes(image)  # type: ignore[arg-type]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 Between list and scan, faces are extracted from videos.
 """
 
+import dataclasses
 import functools
 import pathlib
 import shutil
@@ -14,7 +15,7 @@ from data_pipeline import (
     console,
     extraction,
     image_policy,
-    layouts,
+    kaggle,
     locations,
     perceptual_hash,
     plan,
@@ -27,6 +28,7 @@ from data_pipeline import (
     write,
 )
 from data_pipeline.config import DISJOINT_SPLITS, SOURCE_SPLITS, BuildConfig
+from data_pipeline.layouts.by_name import LAYOUTS
 from data_pipeline.references import CHANGED, UNREADABLE, Facts, Listing, Reject
 from data_pipeline.survey import Survey
 from tfrecords import dataset, directories, exits, names
@@ -46,7 +48,8 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
     Raises:
       UsageError, DataError, MachineError: see `tfrecords.exits`.
     """
-    listing = _list(config)
+    source = _source(config)
+    listing = _list(config, source)
     cache = config.parent / SCAN_CACHE
     if config.dry_run:
         _dry_run(config, listing, cache)
@@ -64,6 +67,7 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
         built = _published(config, planned, survey.num_listed)
         if built is None:
             built = _build(config, survey, known, kept)
+            _prune(known, listing, source)
     return built
 
 
@@ -86,8 +90,18 @@ def _dry_run(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> None
         refusals.check_space(directory, left, image_size)
 
 
-def _list(config: BuildConfig) -> Listing:
-    listing = layouts.LAYOUTS[config.layout_name](config.source_path, config.seed)
+def _source(config: BuildConfig) -> pathlib.Path | None:
+    """Returns where the source lies, once it is on this machine."""
+    if not config.is_on_kaggle or config.remote is None:
+        return config.source_path
+    archive = pathlib.Path(config.data_dir) / "downloads" / f"{config.remote.name}.zip"
+    by_hand = dataclasses.replace(config, source=str(archive))
+    return kaggle.fetch(config.remote, archive, by_hand.command())
+
+
+def _list(config: BuildConfig, source: pathlib.Path | None) -> Listing:
+    layout = LAYOUTS[config.layout_name]
+    listing = layout.list_source(source, config.source_options())
     taken = listing
     if config.limit is not None and config.limit < len(listing.references):
         taken = plan.sample(listing, config.limit, config.seed)
@@ -238,7 +252,6 @@ def _build(
         directory,
         _image_size(config, survey.listing),
     )
-    _prune(known, survey.listing, config.source_path)
     console.say_results(config, planned, built, everything)
     return built
 

@@ -12,6 +12,8 @@ CHANGED = "changed"
 LEAK = "leak"  # left out by wish
 ABSENT = "absent"  # named by the source, and not there
 NO_METADATA = "no_metadata"  # there, and nothing says its label
+NO_LABEL = "no_label"  # there, without a class
+LABEL_DISAGREES = "label_disagrees"
 
 
 def plain(text: str) -> str:
@@ -66,7 +68,7 @@ class Reject:
     @property
     def is_fault(self) -> bool:
         """Whether the file is bad, and not only left out by wish or missing in a partial copy."""
-        return self.reason not in (LEAK, ABSENT, NO_METADATA)
+        return self.reason not in (LEAK, ABSENT, NO_METADATA, NO_LABEL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +114,11 @@ class Listing:
     def videos(self) -> tuple[Video, ...]:
         """Those of the references that are videos: all or none."""
         return tuple(item for item in self.references if isinstance(item, Video))
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The names of the further texts of the references, which all have the same ones."""
+        return tuple(sorted({name for item in self.references for name in item.attributes}))
 
     @property
     def splits(self) -> set[str]:

@@ -1,6 +1,7 @@
 import pytest
 
 from data_pipeline.config import BuildConfig
+from data_pipeline.layouts.options import SourceOptions
 from tfrecords import exits
 
 
@@ -33,7 +34,7 @@ def test_the_command_names_what_decides_the_bytes_and_nothing_else():
     [
         ({"dataset": "My-Faces"}, "--dataset must be lower-case.*'My-Faces'"),
         ({"version": "1"}, "--version must look like 1.0.0. Received: '1'"),
-        ({"layout": "zoo"}, "--layout must be one of .*image_folder.* Received: 'zoo'"),
+        ({"layout": "zoo"}, "--layout must be one of .*image_folder, .* Received: 'zoo'"),
         ({"dataset": "faces"}, "Received: 'faces'. It says how .* --layout=image_folder"),
         ({"image_size": 4}, "--image_size must lie between 8 and 8192. Received: 4"),
         ({"limit": 0}, "--limit must lie between 1 and inf. Received: 0"),
@@ -41,13 +42,25 @@ def test_the_command_names_what_decides_the_bytes_and_nothing_else():
         ({"layout": "image_folder", "source": "data"}, "must not .* hold or lie in the directory"),
         ({"layout": "image_folder", "source": "data/sample/x"}, "nor hold or lie in"),
         ({"layout": "image_folder", "source": ""}, "--source must not be empty"),
-        ({"max_faces": 2}, "--max_faces is for videos, of --layout=dfdc or video_folder"),
+        ({"max_faces": 2}, "--max_faces is for --layout=dfdc or video_folder"),
         ({"face_detector": "yunet:x"}, "Received: --face_detector=yunet:x with --layout=sample"),
         ({"face_detector": "haar"}, "--face_detector must be dlib or yunet:PATH .*'haar'"),
         ({"face_detector": "yunet:"}, "--face_detector must be dlib or yunet:PATH"),
         ({"dataset": "dfdc", "image_size": 64}, "use --face_size instead of --image_size=64"),
         ({"dataset": "dfdc", "face_margin": 0.5}, "--face_margin must lie between 1 and 4"),
         ({"dataset": "dfdc", "frames_per_video": 0}, "--frames_per_video must lie between 1"),
+        (
+            {"dataset": "cifake"},
+            "needs --source=DIRECTORY, .* --source=kaggle to fetch https://www",
+        ),
+        ({"layout": "tfds", "source": "kaggle"}, "kaggle is for --layout=cifake or .*=./kaggle"),
+        ({"path_column": "x"}, "--path_column is for --layout=image_csv, .*--layout=sample"),
+        ({"group_column": "x"}, "--group_column is for --layout=image_csv or tfds"),
+        ({"layout": "tfds", "label_values": "0=a"}, "--label_values is for --layout=image_csv"),
+        ({"layout": "image_csv", "path_column": ""}, "must not be empty. Received: --path_column="),
+        ({"layout": "image_csv", "label_values": "0,1"}, "must say .*0=real,1=fake. .*'0,1'"),
+        ({"layout": "image_csv", "label_values": "0=a,0=b"}, "must say of each value which class"),
+        ({"layout": "image_csv", "label_values": "0=,1=b"}, "must name a class for each value"),
         ({"splits": "0.8,0.2"}, "--splits must be the shares .* Received: '0.8,0.2'"),
         ({"splits": "0.8,0.1,0.2"}, "--splits must be the shares"),
         ({"near_duplicate_bits": 9}, "--near_duplicate_bits must lie between -1 and 8"),
@@ -63,3 +76,38 @@ def test_wrong_usage_gets_the_value_and_the_remedy(changes, words):
 def test_the_source_can_decide_the_splits():
     assert BuildConfig(splits="source").fractions() is None
     assert BuildConfig(splits="source-disjoint").fractions() is None
+
+
+def test_what_a_layout_is_told_stands_in_the_command():
+    config = BuildConfig(
+        dataset="faces",
+        layout="image_csv",
+        source="faces.zip",
+        path_column="file",
+        label_column="target",
+        group_column="person",
+        label_values="0=Real, 1=fake",
+        seed=3,
+    )
+    assert config.source_options() == SourceOptions(
+        seed=3,
+        path_column="file",
+        label_column="target",
+        group_column="person",
+        label_values={"0": "real", "1": "fake"},
+    )
+    assert config.command() == (
+        "python -m data_pipeline.build --dataset=faces --layout=image_csv --source=faces.zip "
+        "--path_column=file --label_column=target --group_column=person "
+        "'--label_values=0=Real, 1=fake' --seed=3"
+    )
+
+
+def test_a_source_on_kaggle_is_no_path():
+    config = BuildConfig(dataset="faces_140k", source="kaggle")
+    assert config.is_on_kaggle
+    assert config.source_path is None
+    assert config.remote.url == (
+        "https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces/versions/2"
+    )
+    assert not BuildConfig(dataset="faces_140k", source="./kaggle").is_on_kaggle

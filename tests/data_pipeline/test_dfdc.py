@@ -3,7 +3,8 @@ import zipfile
 
 import pytest
 
-from data_pipeline import layouts
+from data_pipeline.layouts import videos
+from data_pipeline.layouts.options import SourceOptions
 from tfrecords import exits
 
 REAL = {"label": "REAL", "split": "train", "original": None}
@@ -49,7 +50,7 @@ WHOLE = {
 
 
 def test_a_fake_is_of_the_group_of_its_original_in_whatever_part_that_lies(tmp_path):
-    listing = layouts.dfdc(_write(tmp_path, WHOLE), 0)
+    listing = videos.dfdc(_write(tmp_path, WHOLE), SourceOptions())
     assert _listed(listing) == [
         ("dfdc_train_part_0/a.mp4", 0, "a.mp4", None),
         ("dfdc_train_part_0/b.mp4", 1, "a.mp4", "dfdc_train_part_0/a.mp4"),
@@ -64,8 +65,10 @@ def test_a_fake_is_of_the_group_of_its_original_in_whatever_part_that_lies(tmp_p
 
 def test_the_names_are_the_same_wherever_the_root_lies(tmp_path):
     root = _write(tmp_path, WHOLE)
-    assert _listed(layouts.dfdc(root / "p", 0)) == _listed(layouts.dfdc(root, 0))
-    one = layouts.dfdc(root / "p" / "dfdc_train_part_0", 0)
+    assert _listed(videos.dfdc(root / "p", SourceOptions())) == _listed(
+        videos.dfdc(root, SourceOptions())
+    )
+    one = videos.dfdc(root / "p" / "dfdc_train_part_0", SourceOptions())
     assert [video.image_id for video in one.references] == ["a.mp4", "b.mp4", "c.mp4"]
 
 
@@ -74,12 +77,14 @@ def test_an_archive_lists_the_same_as_its_directory(tmp_path):
     with zipfile.ZipFile(tmp_path / "source.zip", "w") as archive:
         for path in sorted(root.rglob("*.*")):
             archive.write(path, path.relative_to(root))
-    assert _listed(layouts.dfdc(tmp_path / "source.zip", 0)) == _listed(layouts.dfdc(root, 0))
+    assert _listed(videos.dfdc(tmp_path / "source.zip", SourceOptions())) == _listed(
+        videos.dfdc(root, SourceOptions())
+    )
 
 
 def test_the_original_beside_a_fake_is_preferred_to_its_copy_elsewhere(tmp_path):
     part = (("a.mp4", "b.mp4"), {"a.mp4": REAL, "b.mp4": _fake("a.mp4")})
-    listing = layouts.dfdc(_write(tmp_path, {"one": part, "two": part}), 0)
+    listing = videos.dfdc(_write(tmp_path, {"one": part, "two": part}), SourceOptions())
     assert [video.original for video in listing.references] == [
         None,
         "one/a.mp4",
@@ -103,7 +108,7 @@ def test_what_is_missing_or_stray_is_named_and_the_rest_is_listed(tmp_path):
         "part_2": (("c.mp4",), "{ cut off"),
         "part_3": (("d.mp4",), "[]"),
     }
-    listing = layouts.dfdc(_write(tmp_path, parts), 0)
+    listing = videos.dfdc(_write(tmp_path, parts), SourceOptions())
     assert _listed(listing) == [("part_0/a.mp4", 0, "a.mp4", None)]
     found = _rejects(listing)
     detail = found.pop("part_2/c.mp4")
@@ -125,15 +130,15 @@ def test_what_is_missing_or_stray_is_named_and_the_rest_is_listed(tmp_path):
 
 def test_a_forgery_of_a_forgery_has_no_original_to_take_boxes_from(tmp_path):
     metadata = {"a.mp4": REAL, "b.mp4": _fake("a.mp4"), "c.mp4": _fake("b.mp4")}
-    listing = layouts.dfdc(_write(tmp_path, {"part": (tuple(metadata), metadata)}), 0)
+    listing = videos.dfdc(_write(tmp_path, {"part": (tuple(metadata), metadata)}), SourceOptions())
     assert [video.original for video in listing.references] == [None, "a.mp4", None]
 
 
 def test_a_source_without_a_described_video_is_refused(tmp_path):
     with pytest.raises(exits.DataError, match=r"must hold metadata.json .* Received: 1 files"):
-        layouts.dfdc(_write(tmp_path, {"videos": (("a.mp4",), None)}), 0)
+        videos.dfdc(_write(tmp_path, {"videos": (("a.mp4",), None)}), SourceOptions())
 
 
 def test_it_needs_a_source():
     with pytest.raises(exits.UsageError, match="--layout=dfdc needs --source"):
-        layouts.dfdc(None, 0)
+        videos.dfdc(None, SourceOptions())

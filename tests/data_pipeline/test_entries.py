@@ -175,6 +175,27 @@ def test_a_damaged_member_is_an_error_when_it_is_read(tmp_path):
         entry.location.read()
 
 
+def test_a_member_that_unpacks_to_more_than_it_says_is_not_unpacked_further(tmp_path):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/zeros.jpg", bytes(1_000_000))
+    size = (1_000_000).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(size, (10).to_bytes(4, "little")))
+    (entry,) = entries.find(path)
+    with pytest.raises(OSError, match="is damaged"):
+        entry.location.read()
+
+
+def test_a_file_is_found_by_its_name(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.jpg").write_bytes(b"x")
+    assert entries.named(tmp_path, "a/1.jpg").location.read() == b"x"
+    assert entries.named(tmp_path, "a/2.jpg") is None
+    assert entries.named(tmp_path, "a/1.jpg/2.jpg") is None
+    assert entries.named(tmp_path, "a").reason == "not_a_file"
+    assert entries.named(tmp_path, "a/\0.jpg").reason == "unreadable"
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

@@ -4,9 +4,10 @@ import pathlib
 
 import pytest
 
-from data_pipeline import extraction, face_search, layouts
+from data_pipeline import extraction, face_search
 from data_pipeline.face_search import Face, Options, Rejection, Sample, Track
 from data_pipeline.faces import Box
+from data_pipeline.layouts import labels
 from data_pipeline.locations import File
 from data_pipeline.references import Listing, Video
 from tfrecords import exits
@@ -42,7 +43,7 @@ def _video(path, content=b"x", original=None):
 
 
 def _listing(*videos):
-    return Listing(tuple(videos), (), {"label": layouts.LABEL_TARGET})
+    return Listing(tuple(videos), (), {"label": labels.LABEL_TARGET})
 
 
 def _extracted(tmp_path, listing, options=OPTIONS):

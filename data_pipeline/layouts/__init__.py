@@ -1,0 +1,1 @@
+"""How data sets lie on disk: a function each, from a source to a listing; see `by_name`."""
