@@ -51,7 +51,7 @@ setuptools.setup(
             "opencv-python-headless>=5,<6",  # runs YuNet
         ],
         "app": ["flask>=3.1"],  # the page that judges a picture
-        "kaggle": ["kagglehub>=0.3.13"],
+        "kaggle": ["kagglehub>=1,<2"],  # resumes downloads; knows KAGGLE_API_TOKEN since 1.0
         "test": [
             "av>=18.1,<19",
             "dlib-bin>=20",  # finds the faces of the painted sample

@@ -52,8 +52,8 @@ def fetch(remote: Remote, archive: pathlib.Path, command: str) -> pathlib.Path:
     Raises:
       MachineError: kagglehub is not installed, there is no network, or Kaggle refuses.
     """
-    by_hand = f"Or download {remote.url} with a browser, put it to {archive}, and type: {command}"
-    hub = _kagglehub(by_hand)
+    by_hand = f"Or download it with a browser, put the archive to {archive}, and type:\n{command}"
+    hub = _kagglehub(remote, by_hand)
     print(f"Fetching {remote.url}. What is there already is not fetched again.", flush=True)
     try:
         if remote.version is None:
@@ -67,17 +67,17 @@ def fetch(remote: Remote, archive: pathlib.Path, command: str) -> pathlib.Path:
             reason, remedy = _reason(error), _remedy(error, remote)
     raise exits.MachineError(
         f"{remote.url} cannot be fetched: {reason}. {remedy} The same command goes on where the "
-        f"download stopped. {by_hand}"
+        f"download stopped.\n{by_hand}"
     )
 
 
-def _kagglehub(by_hand: str) -> types.ModuleType:
+def _kagglehub(remote: Remote, by_hand: str) -> types.ModuleType:
     try:
         import kagglehub
     except ImportError as error:
         raise exits.MachineError(
-            f"--source={SOURCE} needs the package kagglehub ({error.name} is not installed): "
-            f"pip install -e .[kaggle]. {by_hand}"
+            f"--source={SOURCE} fetches {remote.url}, and needs the package kagglehub for it "
+            f"({error.name} is not installed). Install it: pip install -e .[kaggle]\n{by_hand}"
         ) from None
     return kagglehub
 

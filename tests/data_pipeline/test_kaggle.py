@@ -60,12 +60,15 @@ def test_without_the_package_there_is_its_install_line_and_a_way_without(monkeyp
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     with pytest.raises(exits.MachineError) as error:
         kaggle.fetch(FACES, ARCHIVE, "COMMAND")
-    assert str(error.value) == (
-        "--source=kaggle needs the package kagglehub (kagglehub is not installed): "
-        "pip install -e .[kaggle]. Or download "
-        "https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces/versions/2 with a "
-        "browser, put it to data/downloads/140k-real-and-fake-faces.zip, and type: COMMAND"
-    )
+    assert str(error.value).splitlines() == [
+        "--source=kaggle fetches "
+        "https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces/versions/2, and needs the "
+        "package kagglehub for it (kagglehub is not installed). Install it: "
+        "pip install -e .[kaggle]",
+        "Or download it with a browser, put the archive to "
+        "data/downloads/140k-real-and-fake-faces.zip, and type:",
+        "COMMAND",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -88,8 +91,8 @@ def test_a_failure_says_what_to_do_and_shows_nothing_of_what_was_sent(
     _install(monkeypatch, _fail(error))
     with pytest.raises(exits.MachineError, match=words) as raised:
         kaggle.fetch(remote, ARCHIVE, "COMMAND")
-    assert "The same command goes on where the download stopped. Or download" in str(raised.value)
-    assert str(raised.value).endswith("type: COMMAND")
+    assert "The same command goes on where the download stopped.\nOr download" in str(raised.value)
+    assert str(raised.value).endswith("type:\nCOMMAND")
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None
     assert SECRET not in str(raised.value) + "".join(capsys.readouterr())
@@ -124,6 +127,6 @@ def test_the_command_to_type_after_a_download_by_hand_is_whole(monkeypatch, tmp_
         pipeline.build_dataset(config)
     name = "cifake-real-and-ai-generated-synthetic-images.zip"
     assert str(error.value).endswith(
-        f"with a browser, put it to d/downloads/{name}, and type: python -m data_pipeline.build "
-        f"--dataset=mine --layout=cifake --source=d/downloads/{name} --data_dir=d --seed=3"
+        f"with a browser, put the archive to d/downloads/{name}, and type:\n"
+        f"python -m data_pipeline.build --dataset=mine --layout=cifake --source=d/downloads/{name} --data_dir=d --seed=3"
     )
