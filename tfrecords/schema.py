@@ -7,7 +7,7 @@
 | image_id | bytes | the file's path relative to its source's root, `/` separated, UTF-8 |
 | group_id | bytes | what must not straddle splits: a person, a video, near-duplicates, tied |
 | height, width | int64 | of the image, in pixels |
-| each attribute | bytes | further text of the source, UTF-8 |
+| each attribute | bytes | further text of the source, in its own bytes |
 """
 
 import dataclasses

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import pathlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from data_pipeline import class_folders, entries, references, tables
 from data_pipeline.class_folders import SPLITS, Arrangement, Placed
@@ -114,7 +114,8 @@ def _listing(source: pathlib.Path, known: _Set) -> Listing:
     claims = _claims([tables.read(entry, source) for entry in beside], source, known)
     found = [_item(item, claims, known) for item in arranged.placed]
     rejects = [item for item in found if isinstance(item, Reject)]
-    rejects += [_outside(entry) for entry in arranged.others if entry not in beside]
+    splits = {item.split for item in arranged.placed}
+    rejects += [_outside(entry, splits) for entry in arranged.others if entry not in beside]
     targets = {schema.LABEL: labels.LABEL_TARGET}
     if known.contents:
         targets["content"] = Target(known.contents)
@@ -184,14 +185,12 @@ def _item(item: Placed, claims: _Claims, known: _Set) -> Reference | Reject:
     return Reference(path, item.location, targets, path, item.split, attributes)
 
 
-def _outside(entry: Entry) -> Reject:
-    if not entry.reason and _split(entry) and len(entry.parts) == 2:
-        return Reject(entry.path, NO_LABEL, f"{entry.parts[0]} has no class folder around it")
+def _outside(entry: Entry, splits: Collection[str | None]) -> Reject:
+    """Returns the reject of a file in no class folder, in a source whose `splits` have some."""
+    split = SPLITS.get(entry.parts[0].lower())
+    if entry.location is not None and len(entry.parts) == 2 and split and split not in splits:
+        return Reject(entry.path, NO_LABEL, f"{entry.parts[0]} has no class folders")
     return image_folder.outside(entry)
-
-
-def _split(entry: Entry) -> str | None:
-    return SPLITS.get(entry.parts[0].lower())
 
 
 def _notes(
@@ -199,17 +198,16 @@ def _notes(
 ) -> Iterator[str]:
     """Yields what is missing in a partial copy, and what has no label."""
     splits = {item.split for item in arranged.placed}
+    unlabelled = [reject.image_id for reject in rejects if reject.reason == NO_LABEL]
     there = collections.Counter(
-        _split(entry)
-        for entry in (*(item.entry for item in arranged.placed), *arranged.others)
-        if len(entry.parts) > 1 and entry.location is not None
+        item.split for item in arranged.placed if item.class_name in schema.LABEL_NAMES
     )
+    there.update(SPLITS[path.split("/")[0].lower()] for path in unlabelled)
     named = collections.Counter(SPLITS.get(path.split("/")[0].lower()) for path in claims)
     for split, count in known.counts.items():
         expected = named[split] or count
         if splits != {None} and there[split] < expected:
             yield f"{split}: {there[split]:,} of {expected:,} files."
-    unlabelled = [reject.image_id for reject in rejects if reject.reason == NO_LABEL]
     if unlabelled:
         with_labels = [split for split in names.SPLITS if split in splits]
         yield (

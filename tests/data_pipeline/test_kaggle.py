@@ -128,5 +128,6 @@ def test_the_command_to_type_after_a_download_by_hand_is_whole(monkeypatch, tmp_
     name = "cifake-real-and-ai-generated-synthetic-images.zip"
     assert str(error.value).endswith(
         f"with a browser, put the archive to d/downloads/{name}, and type:\n"
-        f"python -m data_pipeline.build --dataset=mine --layout=cifake --source=d/downloads/{name} --data_dir=d --seed=3"
+        f"python -m data_pipeline.build --dataset=mine --layout=cifake "
+        f"--source=d/downloads/{name} --data_dir=d --seed=3"
     )

@@ -182,9 +182,9 @@ def test_deepfake_and_real_is_found_around_its_splits(tmp_path, pack):
     ]
     assert _rejects(listing) == [
         ("Train/Thumbs/x.db", "no_class", "outside the folders real and fake"),
-        ("Train/readme.txt", "no_label", "Train has no class folder around it"),
+        ("Train/readme.txt", "no_class", "outside the class folders"),
     ]
-    assert listing.notes[:2] == ("train: 4 of 140,002 files.", "validation: 2 of 39,428 files.")
+    assert listing.notes[:2] == ("train: 2 of 140,002 files.", "validation: 2 of 39,428 files.")
 
 
 @pytest.mark.parametrize("pack", [pathlib.Path, _zipped])
@@ -250,7 +250,7 @@ def test_artifact_240k_has_two_targets_and_a_split_without_labels(tmp_path, pref
             "its folders say real and vehicles, metadata.csv says fake",
         ),
         *(
-            (f"test/test_0000{index}.jpg", "no_label", "test has no class folder around it")
+            (f"test/test_0000{index}.jpg", "no_label", "test has no class folders")
             for index in range(3)
         ),
     ]
