@@ -11,10 +11,17 @@ from tfrecords import manifest as manifests
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """A directory whose shards are those of its manifest; made by `load` and `find`."""
+    """A directory whose shards are those of its manifest; made by `load` and `find`.
+
+    Attributes:
+      directory: where it lies.
+      manifest: what it holds.
+      held_out: the share of the groups of training that `reader.hold_out` made a validation split of.
+    """
 
     directory: pathlib.Path
     manifest: manifests.Manifest
+    held_out: float = 0.0
 
     def split(self, name: str) -> manifests.Split:
         """Returns a split that has examples.

@@ -12,10 +12,11 @@ because a window of decoded images takes ten times the memory.
 import numpy as np
 import tensorflow as tf
 
-from tfrecords import dataset, schema
+from tfrecords import dataset, exits, holdout, schema
 
 WINDOW_RECORDS = 2048  # shuffled together: 60 MB of records at 30 kB each
 CYCLE_SHARDS = 8  # mixed with one another
+COUNTED_RECORDS = 256  # parsed together
 BLOCK_RECORDS = 16  # read from one shard before the next one's turn
 
 
@@ -46,6 +47,7 @@ def for_train(
         num_parallel_calls=2,
         deterministic=True,
     )
+    records = _part(source, split, records)
     first_window = start // WINDOW_RECORDS
     window_seed = int(random.integers(2**31))
     windows = (
@@ -62,7 +64,8 @@ def for_train(
 
 def for_eval(source: dataset.Dataset, split: str) -> tf.data.Dataset:
     """Returns each record of a split once, in stored order, as (position, serialized)."""
-    return tf.data.TFRecordDataset([str(path) for path in source.shard_paths(split)]).enumerate()
+    records = tf.data.TFRecordDataset([str(path) for path in source.shard_paths(split)])
+    return _part(source, split, records).enumerate()
 
 
 def parse(serialized: tf.Tensor, target: str) -> dict[str, tf.Tensor]:
@@ -82,6 +85,71 @@ def parse(serialized: tf.Tensor, target: str) -> dict[str, tf.Tensor]:
         "image_id": features[schema.IMAGE_ID],
         "group_id": features[schema.GROUP_ID],
     }
+
+
+def hold_out(source: dataset.Dataset, fraction: float) -> dataset.Dataset:
+    """Returns the dataset with a validation split, made of training groups where it has none.
+
+    Args:
+      source: the dataset; one with a validation split stays as it is.
+      fraction: of the training groups; 0 for none.
+
+    Raises:
+      DataError: a record is damaged.
+      UsageError: there are too few groups.
+    """
+    splits = source.manifest.splits
+    validation = splits.get(holdout.VALIDATION)
+    if not fraction or (validation and validation.num_examples):
+        return source
+    counts = holdout.read_counts(source, fraction)
+    if counts is None:
+        end = holdout.first_bucket_of_training(fraction)
+        shards = source.split(holdout.TRAIN).shards
+        try:
+            counts = {shard.name: _count(source, shard.name, end) for shard in shards}
+        except tf.errors.DataLossError as error:
+            raise exits.DataError(
+                f"A record of {source.directory} is damaged: {error.message} "
+                f"Build it again with: {source.manifest.command} --overwrite"
+            ) from error
+        holdout.write_counts(source, fraction, counts)
+    return holdout.carve(source, fraction, counts)
+
+
+def _count(source: dataset.Dataset, shard: str, end: int) -> dict[str, dict[str, list[int]]]:
+    """Returns by split and target the number of a training shard's examples of each class."""
+    targets = source.manifest.targets
+    features = {name: tf.io.FixedLenFeature([], tf.int64) for name in targets}
+    counts = {
+        split: {name: [0] * len(target.class_names) for name, target in targets.items()}
+        for split in (holdout.TRAIN, holdout.VALIDATION)
+    }
+    batches = tf.data.TFRecordDataset(str(source.directory / shard)).batch(COUNTED_RECORDS)
+    for batch in batches:
+        held_out = (_bucket(batch) < end).numpy()
+        for name, labels in tf.io.parse_example(batch, features).items():
+            for split, chosen in ((holdout.TRAIN, ~held_out), (holdout.VALIDATION, held_out)):
+                found = np.bincount(labels.numpy()[chosen], minlength=len(counts[split][name]))
+                counts[split][name] = (np.array(counts[split][name]) + found).tolist()
+    return counts
+
+
+def _part(source: dataset.Dataset, split: str, records: tf.data.Dataset) -> tf.data.Dataset:
+    """Leaves what belongs to the split, where two of them share the same shards."""
+    if not source.held_out or split not in (holdout.TRAIN, holdout.VALIDATION):
+        return records
+    end = holdout.first_bucket_of_training(source.held_out)
+    return records.filter(
+        lambda serialized: (_bucket(serialized) < end) == (split == holdout.VALIDATION)
+    )
+
+
+def _bucket(serialized: tf.Tensor) -> tf.Tensor:
+    """Returns the bucket of the group of one record or of several."""
+    features = {schema.GROUP_ID: tf.io.FixedLenFeature([], tf.string)}
+    group = tf.io.parse_example(serialized, features)[schema.GROUP_ID]
+    return tf.strings.to_hash_bucket_strong(group, holdout.BUCKETS, key=holdout.KEY)
 
 
 def _shuffle(window: tf.Tensor, seed: int, index: tf.Tensor) -> tf.Tensor:

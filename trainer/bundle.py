@@ -60,7 +60,7 @@ class BundleConfig:
         fields: dict[str, Any] = json.loads(text)
         if fields["format_version"] != FORMAT_VERSION:
             raise ValueError(f"its format version is {fields['format_version']}")
-        fields["model"] = models.ModelSpec(**fields["model"])
+        fields["model"] = models.ModelSpec.from_json(fields["model"])
         fields["calibration"] = Calibration(**fields["calibration"])
         fields["class_names"] = tuple(fields["class_names"])
         return cls(**fields)
@@ -115,9 +115,9 @@ def load(directory: pathlib.Path) -> Bundle:
 
 
 def weights_sha256(classifier: models.Classifier) -> str:
-    """Returns a hash of all variables' shapes and values, the same wherever they are stored."""
+    """Returns a hash of all weights' shapes and values, the same wherever they are stored."""
     digest = hashlib.sha256()
-    for variable in classifier.variables:
+    for variable in classifier.weights:
         value = variable.numpy()
         digest.update(f"{value.dtype}{value.shape}".encode())
         digest.update(np.ascontiguousarray(value).tobytes())

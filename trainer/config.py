@@ -12,6 +12,9 @@ STRATEGIES = ("default", "one_device", "mirrored")
 OPTIMIZERS = ("adam", "adamw")
 SCHEDULES = ("cosine", "constant")
 MONITORS = ("loss", "accuracy", "auc")
+AUTO, PER_CLASS = "auto", "per_class"
+HEADS = ("gap", "flatten")
+LOGITS = (AUTO, PER_CLASS)
 AUGMENTATIONS = ("flip_crop", "none")
 
 
@@ -27,6 +30,7 @@ class TrainConfig:
     dataset: str = "sample"
     version: str | None = None
     target: str = "label"
+    validation_fraction: float = 0.0
     run_dir: str | None = None
     strategy: str = "default"
     logical_cpus: int = 2
@@ -35,6 +39,11 @@ class TrainConfig:
     weights: str | None = None
     image_size: int | None = None
     dropout: float = 0.2
+    head: str = "gap"
+    head_units: str = ""
+    head_batch_norm: bool = False
+    feature_dropout: float = 0.0
+    logits: str = AUTO
     epochs: int = 12
     fine_tune_epochs: int = 0
     fine_tune_from: str = "0"
@@ -68,6 +77,7 @@ class TrainConfig:
         self._check_ranges()
         micro_batches.check(self.micro_batch)
         self._check_contradictions()
+        _ = self.head_unit_counts
         if not self.epochs and not self.fine_tune_epochs:
             raise exits.UsageError(
                 "--epochs and --fine_tune_epochs must not both be 0: nothing would be trained."
@@ -76,6 +86,8 @@ class TrainConfig:
     def _check_choices(self) -> None:
         for name, choices in (
             ("strategy", STRATEGIES),
+            ("head", HEADS),
+            ("logits", LOGITS),
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
             ("monitor", MONITORS),
@@ -90,8 +102,10 @@ class TrainConfig:
     def _check_ranges(self) -> None:
         ranges: dict[str, tuple[float, float]] = {
             "logical_cpus": (1, 64),
+            "validation_fraction": (0, 0.9),
             "alpha": (0.1, 2),
             "dropout": (0, 0.95),
+            "feature_dropout": (0, 0.95),
             "epochs": (0, 100_000),
             "fine_tune_epochs": (0, 100_000),
             "global_batch_size": (1, 1 << 20),
@@ -147,6 +161,17 @@ class TrainConfig:
                     f"--warmup_epochs must be less than the epochs of each phase. Received: "
                     f"--warmup_epochs={self.warmup_epochs:g} --{name}={epochs}."
                 )
+
+    @property
+    def head_unit_counts(self) -> tuple[int, ...]:
+        """The units of the head's dense layers, in order."""
+        words = self.head_units.split(",") if self.head_units else []
+        if not all(word.isdecimal() and 0 < int(word) <= 1 << 20 for word in words):
+            raise exits.UsageError(
+                "--head_units must be numbers of units, such as 512 or 2048,2048. "
+                f"Received: {self.head_units!r}."
+            )
+        return tuple(int(word) for word in words)
 
     @property
     def run_path(self) -> pathlib.Path:

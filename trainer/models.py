@@ -5,49 +5,17 @@ cannot disagree about it.
 """
 
 import dataclasses
-from collections.abc import Callable
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
 
 from tfrecords import exits
+from trainer import backbones, dropout, heads
 
-applications = keras.applications
-
-
-@dataclasses.dataclass(frozen=True)
-class Backbone:
-    """A network without its head.
-
-    Attributes:
-      build: makes it; takes `include_top`, `weights`, `input_shape` as `keras.applications` do.
-      scale: from pixel values in [0, 255], float32, to what the weights were trained with.
-      has_alpha: whether the width can be chosen by `alpha`.
-    """
-
-    build: Callable[..., keras.Model]
-    scale: Callable[[tf.Tensor], tf.Tensor]
-    has_alpha: bool = False
-
-
-# A new backbone is one line here.
-BACKBONES = {
-    "densenet121": Backbone(applications.DenseNet121, applications.densenet.preprocess_input),
-    "efficientnet_v2b0": Backbone(applications.EfficientNetV2B0, lambda pixels: pixels),
-    "inception_resnet_v2": Backbone(
-        applications.InceptionResNetV2, applications.inception_resnet_v2.preprocess_input
-    ),
-    "mobilenet_v2": Backbone(
-        applications.MobileNetV2, applications.mobilenet_v2.preprocess_input, has_alpha=True
-    ),
-    "resnet50": Backbone(applications.ResNet50, applications.resnet.preprocess_input),
-    "resnet50v2": Backbone(applications.ResNet50V2, applications.resnet_v2.preprocess_input),
-    "vgg16": Backbone(applications.VGG16, applications.vgg16.preprocess_input),
-    "xception": Backbone(applications.Xception, applications.xception.preprocess_input),
-}
-CNN = "cnn"
-CNN_MIN_SIZE = 16  # pixels, of which the last pooling leaves one
-NAMES = (CNN, *BACKBONES)
+NAMES = tuple(backbones.BACKBONES)
+# The places of the head among the layers with dropout; those of backbones count from 0.
+_FEATURES_SALT, _LAST_SALT = 30, 31
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +27,11 @@ class ModelSpec:
       image_size: height and width of the images, in pixels.
       num_logits: 1 for two classes, else one per class.
       alpha: the width of a MobileNet.
-      dropout: the share of features dropped before the last layer, in training.
+      dropout: the share of values dropped before the last layer, in training.
+      head: how feature maps become features, `gap` or `flatten`.
+      head_units: of the dense layers between the features and the last layer.
+      head_batch_norm: whether each of these is followed by a batch norm.
+      feature_dropout: the share of features dropped before these, in training.
     """
 
     name: str
@@ -67,70 +39,109 @@ class ModelSpec:
     num_logits: int
     alpha: float = 1.0
     dropout: float = 0.0
+    head: str = heads.GAP
+    head_units: tuple[int, ...] = ()
+    head_batch_norm: bool = False
+    feature_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.name != CNN and self.name not in BACKBONES:
+        if self.name not in backbones.BACKBONES:
             raise exits.UsageError(
                 f"--model must be one of {', '.join(NAMES)}. Received: {self.name!r}."
             )
-        if self.alpha != 1 and not (self.name in BACKBONES and BACKBONES[self.name].has_alpha):
+        if self.alpha != 1 and not backbones.BACKBONES[self.name].alphas:
             raise exits.UsageError(
                 f"--alpha is for mobilenet_v2. Received: --alpha={self.alpha} --model={self.name}."
             )
+        if not self.head_units and (self.feature_dropout or self.head_batch_norm):
+            flag = "--feature_dropout" if self.feature_dropout else "--head_batch_norm"
+            raise exits.UsageError(
+                f"{flag} is for a head with --head_units, such as 512. Received: none."
+            )
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Reads what `dataclasses.asdict` and JSON made of a spec; JSON knows no tuples."""
+        return cls(**{**fields, "head_units": tuple(fields.get("head_units", ()))})
 
 
 class Classifier(keras.Model):
     """uint8 RGB images [batch, size, size, 3] -> float32 logits [batch, num_logits].
 
-    Global average pooling, dropout and one dense layer stand on a backbone. Dropout is given from
-    outside as uniform numbers: drawn for the global batch, they are the same for each example on
-    any number of replicas, which the masks of `keras.layers.Dropout` are not.
+    A head of pooling, dense layers, dropout and one last dense layer stands on a backbone. What is
+    dropped follows from a number given with each example, see `dropout`.
     """
 
-    def __init__(self, spec: ModelSpec, backbone: keras.Model, scale: Callable):
+    def __init__(self, spec: ModelSpec, backbone: keras.Model):
         super().__init__(name="classifier")
         self.spec = spec
         self.backbone = backbone
         self.train_batch_norm = False
         self.head = keras.layers.Dense(spec.num_logits, dtype="float32", name="head")
-        self._scale = scale
-        self.head.build((None, self.num_features))
+        self.hidden = heads.Hidden(spec.head_units, batch_norm=spec.head_batch_norm, name="hidden")
+        features = (None, self.num_features)
+        self.hidden.build(features)
+        self.head.build(self.hidden.compute_output_shape(features))
         self.built = True
 
     @property
     def num_features(self) -> int:
         """The number of features that the head sees."""
-        return int(self.backbone.output.shape[-1])
-
-    def backbone_inputs(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns what the backbone takes, of uint8 images: scaled pixels, float32."""
-        return self._scale(tf.cast(images, tf.float32))
-
-    def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns pooled features, float32 [batch, num_features], of uint8 images."""
-        pixels = self.backbone_inputs(images)
-        maps = self.backbone(pixels, training=training and self.train_batch_norm)
-        return tf.reduce_mean(maps, axis=[1, 2])
+        return heads.num_features(self.backbone.output.shape, self.spec.head)
 
     def call(
         self,
         images: tf.Tensor,
         training: bool = False,
-        dropout_noise: tf.Tensor | None = None,
+        example_seeds: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Returns the logits.
 
         Args:
           images: uint8 [batch, size, size, 3].
           training: whether batch norm and dropout are those of training.
-          dropout_noise: uniform in [0, 1), float32 [batch, num_features]; a feature is dropped
-            where it lies below the rate.
+          example_seeds: uint32 [batch], from `dropout.seeds`; without them, in training, all
+            examples meet the same masks.
         """
-        features = self.features(images, training)
-        if training and dropout_noise is not None:
-            kept = tf.cast(dropout_noise >= self.spec.dropout, features.dtype)
-            features = features * kept / (1 - self.spec.dropout)
+        features = self.features(images, training, example_seeds)
+        return self.classify(features, training, example_seeds)
+
+    def backbone_inputs(self, images: tf.Tensor, example_seeds: tf.Tensor | None = None) -> Any:
+        """Returns what the backbone takes: scaled pixels, float32, and seeds if it drops values."""
+        pixels = backbones.BACKBONES[self.spec.name].scale(tf.cast(images, tf.float32))
+        takes_seeds = len(self.backbone.inputs) == 2
+        return [pixels, _seeds(images, example_seeds)] if takes_seeds else pixels
+
+    def features(
+        self,
+        images: tf.Tensor,
+        training: bool = False,
+        example_seeds: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Returns pooled features, float32 [batch, num_features], of uint8 images."""
+        inputs = self.backbone_inputs(images, example_seeds)
+        maps = self.backbone(inputs, training=training and self.train_batch_norm)
+        return heads.pool(maps, self.spec.head)
+
+    def classify(
+        self,
+        features: tf.Tensor,
+        training: bool = False,
+        example_seeds: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Returns the logits of pooled features; the arguments are those of `call`."""
+        seeds = _seeds(features, example_seeds)
+        if training and self.spec.feature_dropout:
+            features = dropout.drop(features, seeds, self.spec.feature_dropout, _FEATURES_SALT)
+        features = self.hidden(features, training=training)
+        if training and self.spec.dropout:
+            features = dropout.drop(features, seeds, self.spec.dropout, _LAST_SALT)
         return self.head(features)
+
+    def feature_loss(self, labels: tf.Tensor, features: tf.Tensor) -> tf.Tensor | float:
+        """Returns what the features of each example add to the loss, float32 [batch] or 0."""
+        loss = backbones.BACKBONES[self.spec.name].loss
+        return 0.0 if loss is None else loss(labels, features)
 
     def freeze_backbone(self) -> None:
         """Leaves the head alone trainable; the backbone's batch norm uses its statistics."""
@@ -142,7 +153,8 @@ class Classifier(keras.Model):
 
         Args:
           layer: the name or the index of the first layer to train; `0` trains all.
-          train_batch_norm: whether batch norm updates its statistics, averaged over replicas.
+          train_batch_norm: whether the backbone's batch norm updates its statistics, averaged over
+            replicas; that of the head always does.
 
         Raises:
           UsageError: there is no such layer.
@@ -158,12 +170,16 @@ class Classifier(keras.Model):
     @property
     def learnt_statistics(self) -> list[keras.Variable]:
         """The batch-norm statistics that a forward pass of training changes."""
-        if not self.train_batch_norm:
-            return []
+        members = [*self.hidden.norms]
+        if self.train_batch_norm:
+            members += [
+                member
+                for member in self.backbone.layers
+                if isinstance(member, keras.layers.BatchNormalization)
+            ]
         return [
             variable
-            for member in self.backbone.layers
-            if isinstance(member, keras.layers.BatchNormalization)
+            for member in members
             for variable in (member.moving_mean, member.moving_variance)
         ]
 
@@ -188,40 +204,33 @@ class Classifier(keras.Model):
         return self.count_params(), sum(v.shape.num_elements() for v in self.trainable_variables)
 
 
+def _seeds(rows: tf.Tensor, example_seeds: tf.Tensor | None) -> tf.Tensor:
+    return tf.zeros(tf.shape(rows)[:1], tf.uint32) if example_seeds is None else example_seeds
+
+
 def build(spec: ModelSpec, weights: str | None = None) -> Classifier:
     """Returns a model, its backbone with `weights="imagenet"` or freshly initialised.
 
     Raises:
       UsageError: the image is too small for the backbone.
     """
-    shape = (spec.image_size, spec.image_size, 3)
-    if spec.name == CNN:
-        if spec.image_size < CNN_MIN_SIZE:
-            raise exits.UsageError(
-                f"--model=cnn cannot be made with --image_size={spec.image_size}: "
-                f"its four poolings need {CNN_MIN_SIZE} px."
-            )
-        return Classifier(spec, _cnn(shape), lambda pixels: pixels / 255)
-    entry = BACKBONES[spec.name]
-    options = {"alpha": spec.alpha} if entry.has_alpha else {}
+    entry = backbones.BACKBONES[spec.name]
+    if spec.image_size < entry.min_size:
+        raise exits.UsageError(
+            f"--model={spec.name} cannot be made with --image_size={spec.image_size}: "
+            f"its layers need {entry.min_size} px."
+        )
+    options: dict[str, Any] = {"input_shape": (spec.image_size, spec.image_size, 3)}
+    if entry.pretrained:
+        options |= {"include_top": False, "weights": weights}
+    if entry.alphas:
+        options["alpha"] = spec.alpha
+    if entry.loss:
+        options["num_classes"] = max(2, spec.num_logits)
     try:
-        backbone = entry.build(include_top=False, weights=weights, input_shape=shape, **options)
+        backbone = entry.build(**options)
     except ValueError as error:
         raise exits.UsageError(
             f"--model={spec.name} cannot be made with --image_size={spec.image_size}: {error}"
         ) from error
-    return Classifier(spec, backbone, entry.scale)
-
-
-def _cnn(shape: tuple[int, int, int]) -> keras.Model:
-    """Four blocks of convolution, synchronised batch norm and pooling; 98 thousand parameters."""
-    layers = keras.layers
-    inputs = features = keras.Input(shape)
-    for filters in (16, 32, 64, 128):
-        features = layers.Conv2D(filters, 3, padding="same", use_bias=False)(features)
-        # Synchronised, so that statistics do not depend on the number of replicas.
-        # The momentum lets the statistics follow within an epoch of fifty steps.
-        features = layers.BatchNormalization(momentum=0.75, synchronized=True)(features)
-        features = layers.ReLU()(features)
-        features = layers.MaxPooling2D()(features)
-    return keras.Model(inputs, features, name=CNN)
+    return Classifier(spec, backbone)

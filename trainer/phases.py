@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfrecords import exits
 from trainer import config as configs
-from trainer import models
+from trainer import backbones, models
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +34,10 @@ def plan(config: configs.TrainConfig) -> list[Phase]:
     A model without a pretrained backbone trains in one phase. Others train the head on the frozen
     backbone first: gradients from a random head would destroy what the backbone knows.
     """
-    if config.model == models.CNN:
+    if config.model not in backbones.PRETRAINED:
         if config.fine_tune_epochs:
             raise exits.UsageError(
-                "--model=cnn has no backbone to fine-tune. "
+                f"--model={config.model} has no backbone to fine-tune. "
                 f"Received: --fine_tune_epochs={config.fine_tune_epochs}. Use --epochs alone."
             )
         return [Phase("train", config.epochs, config.learning_rate, "0")]

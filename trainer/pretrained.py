@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from tfrecords import exits
-from trainer import models
+from trainer import backbones, models
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _URL = re.compile(r"https?://\S+?(?=:? |$)")
@@ -31,12 +31,13 @@ def build(spec: models.ModelSpec, weights: str) -> models.Classifier:
     """
     if weights == "none":
         return models.build(spec)
-    if spec.name == models.CNN:
+    if spec.name not in backbones.PRETRAINED:
         raise exits.UsageError(
-            f"--model=cnn has no pretrained weights. Received: --weights={weights}. "
-            f"Use --weights=none, or a model of {', '.join(models.BACKBONES)}."
+            f"--model={spec.name} has no pretrained weights. Received: --weights={weights}. "
+            f"Use --weights=none, or a model of {', '.join(backbones.PRETRAINED)}."
         )
     if weights == "imagenet":
+        _check_alpha(spec)
         return _download(spec)
     path = pathlib.Path(weights)
     check_file(path)
@@ -83,11 +84,20 @@ def check_file(path: pathlib.Path) -> None:
         ) from error
 
 
+def _check_alpha(spec: models.ModelSpec) -> None:
+    alphas = backbones.BACKBONES[spec.name].alphas
+    if alphas and spec.alpha not in alphas:
+        raise exits.UsageError(
+            f"There are ImageNet weights of {spec.name} for --alpha={', '.join(map(str, alphas))}. "
+            f"Received: {spec.alpha}. Use one of these, or --weights=none."
+        )
+
+
 def _load(classifier: models.Classifier, path: pathlib.Path) -> None:
     # Keras leaves a layer that it does not find in the file as it was, with a warning that it also
     # gives for whole files. So every variable is made NaN first: what is still NaN was not loaded.
     backbone = classifier.backbone
-    for variable in backbone.variables:
+    for variable in backbone.weights:
         variable.assign(np.full(variable.shape, np.nan, np.float32))
     try:
         with warnings.catch_warnings():
@@ -96,7 +106,7 @@ def _load(classifier: models.Classifier, path: pathlib.Path) -> None:
     except (KeyError, ValueError, OSError) as error:
         reason = re.split(" Target variable:| List of objects", " ".join(str(error).split()))[0]
         raise _misfit(classifier.spec, path, reason) from error
-    missing = [v.path for v in backbone.variables if np.isnan(v.numpy()).any()]
+    missing = [v.path for v in backbone.weights if np.isnan(v.numpy()).any()]
     if missing:
         raise _misfit(
             classifier.spec, path, f"{len(missing)} variables are not in it: {missing[0]}."
@@ -112,6 +122,7 @@ def _misfit(spec: models.ModelSpec, path: pathlib.Path, reason: str) -> exits.Da
 
 
 def _download(spec: models.ModelSpec) -> models.Classifier:
+    folder = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     try:
         return models.build(spec, weights="imagenet")
     except exits.UsageError:
@@ -119,11 +130,23 @@ def _download(spec: models.ModelSpec) -> models.Classifier:
     except Exception as error:  # keras.utils.get_file raises bare Exception
         url = _URL.search(str(error))
         if url is None:
+            _check_cached(folder)
             raise
-        folder = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
         name = url[0].rsplit("/", 1)[-1]
         raise exits.MachineError(
             f"The ImageNet weights of {spec.name} cannot be downloaded: {error}. Without a "
             f"network, fetch {url[0]} elsewhere and put it to {folder / name}, or give its path "
             "by --weights=PATH, or train from random weights by --weights=none."
         ) from error
+
+
+def _check_cached(folder: pathlib.Path) -> None:
+    """Looks for the file of an earlier download that was cut off: h5py does not name it."""
+    for path in sorted(folder.glob("*.h5")):
+        try:
+            check_file(path)
+        except exits.DataError as error:
+            raise exits.DataError(
+                f"The download of ImageNet weights was cut off once: {error} "
+                f"Delete {path}, and run the same command again."
+            ) from error

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from trainer import models, out_of_memory
+from trainer import dropout, models, out_of_memory
 
 Batch = dict[str, tf.Tensor]
 
@@ -178,10 +178,11 @@ class TrainStep:
         self._seed_layers(seed, index)
         images = self._augment(batch["image"], batch["noise"])
         with tf.GradientTape() as tape:
-            logits = self._classifier(
-                images, training=True, dropout_noise=self._dropout_noise(batch["position"], seed)
-            )
+            example_seeds = dropout.seeds(seed, batch["position"])
+            features = self._classifier.features(images, True, example_seeds)
+            logits = self._classifier.classify(features, True, example_seeds)
             losses = loss_per_example(batch["label"], logits, self._positive)
+            losses += self._classifier.feature_loss(batch["label"], features)
             loss = tf.reduce_sum(losses) / self._global_batch_size
             if self._fault is not None:
                 loss *= self._fault(self._micro_batch)
@@ -189,14 +190,6 @@ class TrainStep:
         gradients = tape.gradient(loss, [variable.value for variable in self._variables])
         correct = is_correct(batch["label"], logits, self._positive)
         return gradients, tf.stack([loss, tf.reduce_sum(tf.cast(correct, tf.float32))])
-
-    def _dropout_noise(self, positions: tf.Tensor, seed: tf.Tensor) -> tf.Tensor | None:
-        """Each replica draws for the whole global batch and takes the rows of its own examples."""
-        if not self._classifier.spec.dropout:
-            return None
-        shape = [self._global_batch_size, self._classifier.num_features]
-        noise = tf.random.stateless_uniform(shape, seed, alg="philox")
-        return tf.gather(noise, positions % self._global_batch_size)
 
     def _seed_layers(self, seed: tf.Tensor, index: tf.Tensor | int) -> None:
         """Lets what the backbone's own layers draw follow from the step, replica and micro-batch.

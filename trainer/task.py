@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfrecords import dataset, exits
 from tfrecords import manifest as manifests
 from trainer import config as configs
-from trainer import input_pipeline, models
+from trainer import backbones, input_pipeline, models
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,18 +57,24 @@ class Task:
     @property
     def weights(self) -> str:
         """What the backbone starts from: `imagenet`, `none` or a path."""
-        return self.config.weights or ("none" if self.config.model == models.CNN else "imagenet")
+        pretrained = self.config.model in backbones.PRETRAINED
+        return self.config.weights or ("imagenet" if pretrained else "none")
 
     @property
     def model_spec(self) -> models.ModelSpec:
         """The model's architecture."""
-        num_classes = len(self.target.class_names)
+        config, num_classes = self.config, len(self.target.class_names)
+        is_one = num_classes == 2 and config.logits == configs.AUTO
         return models.ModelSpec(
-            name=self.config.model,
+            name=config.model,
             image_size=self.image_size,
-            num_logits=1 if num_classes == 2 else num_classes,
-            alpha=self.config.alpha,
-            dropout=self.config.dropout,
+            num_logits=1 if is_one else num_classes,
+            alpha=config.alpha,
+            dropout=config.dropout,
+            head=config.head,
+            head_units=config.head_unit_counts,
+            head_batch_norm=config.head_batch_norm,
+            feature_dropout=config.feature_dropout,
         )
 
     def train_batches(self, *, epoch: int, start_step: int = 0) -> tf.data.Dataset:

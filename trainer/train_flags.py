@@ -12,6 +12,8 @@ from absl import flags
 from trainer import models
 from trainer.config import (
     AUGMENTATIONS,
+    HEADS,
+    LOGITS,
     MONITORS,
     OPTIMIZERS,
     SCHEDULES,
@@ -33,6 +35,11 @@ def define(values: flags.FlagValues) -> None:
     define_string("dataset", Default.dataset, "The dataset's name.")
     define_string("version", Default.version, "Its version; by default the highest.")
     define_string("target", Default.target, "What is learnt: label, or a further target.")
+    define_float(
+        "validation_fraction",
+        Default.validation_fraction,
+        "Share of the training groups to validate on, where there is no validation split.",
+    )
     define_string(
         "run_dir", Default.run_dir, "The run's directory; default: runs/<dataset>_<target>_<model>."
     )
@@ -52,7 +59,22 @@ def define(values: flags.FlagValues) -> None:
     define_integer(
         "image_size", Default.image_size, "Side of the model's images; default: as the dataset's."
     )
-    define_float("dropout", Default.dropout, "The share of features dropped in training.")
+    define_string(
+        "head", Default.head, f"What makes features of the backbone's maps: {', '.join(HEADS)}."
+    )
+    define_string(
+        "head_units", Default.head_units, "Units of dense layers before the last: 512, 2048,2048."
+    )
+    define_bool(
+        "head_batch_norm", Default.head_batch_norm, "Whether batch norm follows each of these."
+    )
+    define_float(
+        "feature_dropout", Default.feature_dropout, "The share of features dropped before these."
+    )
+    define_float("dropout", Default.dropout, "The share of values dropped before the last layer.")
+    define_string(
+        "logits", Default.logits, f"For two classes auto means one logit: {', '.join(LOGITS)}."
+    )
     # The training.
     define_integer("epochs", Default.epochs, "Epochs at most; of the head, if there is a backbone.")
     define_integer("fine_tune_epochs", Default.fine_tune_epochs, "Epochs of fine-tuning at most.")

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfrecords import dataset, directories, exits
+from tfrecords import dataset, directories, exits, reader
 from trainer import (
     alarms,
     checkpoints,
@@ -54,7 +54,7 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
     """
     data_dir, directory = pathlib.Path(config.data_dir), config.run_path
     with dataset.reading(data_dir, config.dataset, config.version) as source:
-        task = Task(config, source)
+        task = Task(config, reader.hold_out(source, config.validation_fraction))
         strategy = strategies.make(config.strategy, logical_cpus=config.logical_cpus)
         strategies.per_replica_batch_size(strategy, config.global_batch_size)
         with directories.exclusive(directory, "--run_dir"):

@@ -5,7 +5,7 @@ import pytest
 
 from tests import tiny
 from trainer import config as configs
-from trainer import events, models, remembered, training
+from trainer import backbones, events, remembered, training
 
 
 def _config(directory: pathlib.Path, **changes) -> configs.TrainConfig:
@@ -65,6 +65,7 @@ def _tiny_network(include_top, weights, input_shape):
 @pytest.fixture
 def tiny_backbone(monkeypatch) -> str:
     """The name of a backbone of two small layers."""
-    entry = models.Backbone(_tiny_network, lambda pixels: pixels / 127.5 - 1)
-    monkeypatch.setitem(models.BACKBONES, "tiny", entry)
+    entry = backbones.Backbone(_tiny_network, lambda pixels: pixels / 127.5 - 1)
+    monkeypatch.setitem(backbones.BACKBONES, "tiny", entry)
+    monkeypatch.setattr(backbones, "PRETRAINED", (*backbones.PRETRAINED, "tiny"))
     return "tiny"

@@ -12,7 +12,7 @@ from tfrecords import dataset, exits
 from trainer import bundle, evaluation, input_pipeline, models, steps
 from trainer.calibration import Calibration
 
-SPEC = models.ModelSpec(models.CNN, 16, 1, dropout=0.2)
+SPEC = models.ModelSpec("cnn", 16, 1, dropout=0.2)
 
 
 def _config(classifier, **changes):

@@ -48,7 +48,7 @@ def test_each_example_is_counted_once_and_in_stored_order(source, name, global_b
 
 def test_two_replicas_predict_what_one_does(source, two_devices):
     with two_devices.scope():
-        classifier = models.build(models.ModelSpec(models.CNN, 16, 3))
+        classifier = models.build(models.ModelSpec("cnn", 16, 3))
     step = steps.make_eval_step(two_devices, classifier)
     predictions = evaluation.predict(
         two_devices, step, _batches(source, 4), num_examples=10, positive=1

@@ -67,7 +67,7 @@ def test_a_file_that_lacks_a_variable_is_refused(spec, weights):
 
 def test_the_weights_of_another_architecture_are_refused(spec, tmp_path):
     path = tmp_path / "cnn.weights.h5"
-    models.build(models.ModelSpec(models.CNN, 16, 1)).backbone.save_weights(path)
+    models.build(models.ModelSpec("cnn", 16, 1)).backbone.save_weights(path)
     with pytest.raises(exits.DataError, match="does not fit --model=tiny.*include_top=False"):
         pretrained.build(spec, str(path))
 
@@ -120,7 +120,7 @@ def test_a_file_that_is_cut_off_is_named(spec, weights, share):
 
 @pytest.mark.parametrize("weights", ["imagenet", "file.h5"])
 def test_a_cnn_has_no_pretrained_weights(weights):
-    spec = models.ModelSpec(models.CNN, 16, 1)
+    spec = models.ModelSpec("cnn", 16, 1)
     with pytest.raises(
         exits.UsageError, match=f"Received: --weights={weights}. Use --weights=none"
     ):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import augment, models, steps, strategies
+from trainer import augment, backbones, capsule, models, steps, strategies
 
 LOG3 = math.log(3)
 SEED = [0, 7]
@@ -134,7 +134,7 @@ class _Training:
 
 @pytest.mark.parametrize(("name", "num_logits"), [("default", 1), ("mirrored", 1), ("mirrored", 3)])
 def test_a_step_is_that_of_plain_keras_on_one_device(name, num_logits):
-    spec = models.ModelSpec(models.CNN, 16, num_logits)
+    spec = models.ModelSpec("cnn", 16, num_logits)
     batch = _batch()
     plain = _classifier(spec)
     with tf.GradientTape() as tape:
@@ -224,24 +224,6 @@ def test_frozen_layers_stay_as_they_are(name, tiny_backbone):
     assert {path.split("/")[-2] for path in changed} == {"second", "head"}
 
 
-def test_dropout_differs_from_example_to_example_and_not_with_the_replicas(tiny_backbone):
-    spec = models.ModelSpec(tiny_backbone, 16, 1, dropout=0.5)
-    noises = []
-    for name in BOTH:
-        training = _Training(name, spec, learning_rate=0.1)
-        found = training.strategy.run(
-            lambda batch, step=training.step: step._dropout_noise(
-                batch["position"], tf.constant(SEED, tf.int64)
-            ),
-            args=(training.distributed(_batch()),),
-        )
-        parts = training.strategy.experimental_local_results(found)
-        noises.append(np.concatenate([part.numpy() for part in parts]))
-    assert noises[0].shape == (8, 5)
-    assert len(np.unique(noises[0])) == 40
-    assert np.array_equal(noises[0], noises[1])
-
-
 def test_with_dropout_two_replicas_step_as_one_and_another_seed_otherwise(tiny_backbone):
     spec = models.ModelSpec(tiny_backbone, 16, 1, dropout=0.5)
     one, two, other = (_Training(name, spec, learning_rate=0.1) for name in (*BOTH, "default"))
@@ -250,11 +232,6 @@ def test_with_dropout_two_replicas_step_as_one_and_another_seed_otherwise(tiny_b
     assert abs(other.train(_batch(), seed=[0, 8])["loss"] - losses[0]) > 1e-3
     for path, found in two.values().items():
         assert found == pytest.approx(one.values()[path], abs=1e-6), path
-
-
-def test_without_dropout_nothing_is_drawn(tiny_backbone):
-    training = _Training("default", models.ModelSpec(tiny_backbone, 16, 1), learning_rate=0.1)
-    assert training.step._dropout_noise(tf.range(8), tf.constant(SEED, tf.int64)) is None
 
 
 def _train_in(name, micro_batch, spec, *, train_batch_norm=False, steps_taken=2):
@@ -341,8 +318,8 @@ def _with_stochastic_depth(include_top, weights, input_shape):
 
 
 def test_what_layers_draw_follows_from_the_step_and_differs_from_part_to_part(monkeypatch):
-    entry = models.Backbone(_with_stochastic_depth, lambda pixels: pixels / 255)
-    monkeypatch.setitem(models.BACKBONES, "deep", entry)
+    entry = backbones.Backbone(_with_stochastic_depth, lambda pixels: pixels / 255)
+    monkeypatch.setitem(backbones.BACKBONES, "deep", entry)
     spec = models.ModelSpec("deep", 16, 1)
     batch = _batch()
     for name in ("image", "label", "noise"):
@@ -350,3 +327,23 @@ def test_what_layers_draw_follows_from_the_step_and_differs_from_part_to_part(mo
     training = _Training("mirrored", spec, learning_rate=0.0)
     losses = [training.train(batch, seed=[0, step])["loss"] for step in (1, 2, 1)]
     assert losses[0] == losses[2] != losses[1]
+
+
+def test_with_dropout_inside_the_network_two_replicas_step_as_one():
+    spec = models.ModelSpec("cnn_6_blocks", 64, 1, head_units=(8,), head_batch_norm=True)
+    batch = {**_batch(), "image": np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), "u1")}
+    one, two, other = (_Training(name, spec, learning_rate=0.01) for name in (*BOTH, "default"))
+    losses = [one.train(batch)["loss"], two.train(batch)["loss"]]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    assert abs(other.train(batch, seed=[0, 8])["loss"] - losses[0]) > 1e-3
+
+
+def test_the_loss_of_a_capsule_network_is_that_of_its_logits_and_its_lengths():
+    spec = models.ModelSpec("capsnet", 32, 2)
+    training = _Training("mirrored", spec, learning_rate=0.0)
+    batch = {**_batch(), "image": np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), "u1")}
+    lengths = training.classifier.features(batch["image"])
+    labels = tf.constant(batch["label"])
+    of_logits = steps.loss_per_example(labels, training.classifier.classify(lengths), 1)
+    expected = float(tf.reduce_mean(of_logits + capsule.margin_loss(labels, lengths)))
+    assert training.train(batch)["loss"] == pytest.approx(expected, abs=1e-5)
