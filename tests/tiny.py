@@ -32,6 +32,7 @@ def write(
     size: int = 16,
     class_names: tuple[str, ...] = ("real", "fake"),
     group_size: int = 1,
+    target_name: str = "label",
 ) -> pathlib.Path:
     """Writes a dataset whose label can be told from the shade; returns its directory.
 
@@ -42,14 +43,23 @@ def write(
     target = LABEL if class_names == LABEL.class_names else manifests.Target(class_names)
     counts = {"train": train, "validation": validation, "test": test}
     splits = {
-        split: _split(directory, name, split, count, min(shards, count), size, target, group_size)
+        split: _split(
+            directory,
+            name,
+            split,
+            count,
+            min(shards, count),
+            size,
+            {target_name: target},
+            group_size,
+        )
         for split, count in counts.items()
         if count
     }
     content = manifests.Manifest(
         dataset=name,
         version="1.0.0",
-        targets={"label": target},
+        targets={target_name: target},
         attributes=(),
         splits=splits,
         image_size=size,
@@ -73,9 +83,10 @@ def _split(
     count: int,
     shards: int,
     size: int,
-    target: manifests.Target,
+    targets: dict[str, manifests.Target],
     group_size: int,
 ) -> manifests.Split:
+    ((target_name, target),) = targets.items()
     written, classes = [], len(target.class_names)
     for shard in range(shards):
         file_name = names.shard(name, split, shard, shards)
@@ -86,9 +97,9 @@ def _split(
                 image_id = f"{split}/{index:04d}.jpg"
                 group_id = f"{split}/{index // group_size * group_size:04d}.jpg"
                 record = schema.Record(
-                    jpeg(shade, size, index), {"label": label}, image_id, group_id, size, size
+                    jpeg(shade, size, index), {target_name: label}, image_id, group_id, size, size
                 )
                 writer.write(record.serialize())
         written.append(manifests.Shard(file_name, writer.records, writer.num_bytes, writer.sha256))
     totals = {c: len(range(i, count, classes)) for i, c in enumerate(target.class_names)}
-    return manifests.Split(tuple(written), {"label": totals})
+    return manifests.Split(tuple(written), {target_name: totals})

@@ -16,7 +16,7 @@ class Dataset:
     Attributes:
       directory: where it lies.
       manifest: what it holds.
-      held_out: the share of the groups of training that `reader.hold_out` made a validation split of.
+      held_out: the share of training groups that `reader.hold_out` made a validation split of.
     """
 
     directory: pathlib.Path

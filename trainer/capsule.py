@@ -28,7 +28,9 @@ def network(input_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
     """
     inputs = features = keras.Input(input_shape)
     for filters in (64, 128):
-        features = keras.layers.Conv2D(filters, 9, strides=2, activation="relu")(features)
+        features = keras.layers.Conv2D(
+            filters, 9, strides=2, activation="relu", kernel_initializer="he_normal"
+        )(features)
     capsules = keras.layers.Reshape((-1, INPUT_DIMENSIONS), dtype="float32")(features)
     lengths = RoutedCapsules(num_classes, dtype="float32")(capsules)
     return keras.Model(inputs, lengths, name="capsnet")

@@ -7,8 +7,8 @@ import keras
 import tensorflow as tf
 
 from tfrecords import exits
-from trainer import config as configs
 from trainer import backbones, models
+from trainer import config as configs
 
 
 @dataclasses.dataclass(frozen=True)

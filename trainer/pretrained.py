@@ -147,6 +147,6 @@ def _check_cached(folder: pathlib.Path) -> None:
             check_file(path)
         except exits.DataError as error:
             raise exits.DataError(
-                f"The download of ImageNet weights was cut off once: {error} "
+                f"An earlier download was cut off: {error} "
                 f"Delete {path}, and run the same command again."
             ) from error

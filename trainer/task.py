@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tfrecords import dataset, exits
 from tfrecords import manifest as manifests
-from trainer import config as configs
 from trainer import backbones, input_pipeline, models
+from trainer import config as configs
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@ import pytest
 import tensorflow as tf
 
 from tests import tiny
-from tfrecords import dataset, reader
+from tfrecords import dataset, exits, reader
 
 
 @pytest.fixture
@@ -60,3 +60,70 @@ def test_parse_gives_jpeg_label_and_id(source):
     assert record["image"].numpy()[:2] == b"\xff\xd8"
     assert record["label"].numpy() == 0
     assert record["image_id"].numpy() == b"test/0000.jpg"
+
+
+@pytest.fixture
+def without_validation(tmp_path):
+    """200 training examples, each four of them of one group."""
+    return dataset.load(tiny.write(tmp_path / "none", train=200, validation=0, group_size=4))
+
+
+def _ids(records):
+    return [
+        reader.parse(serialized, "label")["image_id"].numpy().decode() for _, serialized in records
+    ]
+
+
+def test_a_part_of_the_training_groups_is_held_out(without_validation):
+    carved = reader.hold_out(without_validation, 0.25)
+    train = _ids(reader.for_train(carved, "train", seed=0, epoch=0))
+    validation = _ids(reader.for_eval(carved, "validation"))
+    assert len(train) == carved.split("train").num_examples
+    assert len(validation) == carved.split("validation").num_examples
+    assert sorted(train + validation) == [f"train/{index:04d}.jpg" for index in range(200)]
+    groups = [{int(name[6:10]) // 4 for name in names} for names in (train, validation)]
+    assert not groups[0] & groups[1]
+    assert 20 <= len(validation) <= 80
+    for split, names in (("train", train), ("validation", validation)):
+        fakes = sum(int(name[6:10]) % 2 for name in names)
+        assert carved.split(split).counts["label"] == {"real": len(names) - fakes, "fake": fakes}
+    assert _ids(reader.for_eval(carved, "test")) == _ids(
+        reader.for_eval(without_validation, "test")
+    )
+
+
+def test_what_is_held_out_does_not_depend_on_the_seed_and_grows_with_the_fraction(
+    without_validation,
+):
+    small, large = (
+        set(_ids(reader.for_eval(reader.hold_out(without_validation, fraction), "validation")))
+        for fraction in (0.2, 0.5)
+    )
+    assert small < large
+
+
+def test_training_later_in_an_epoch_passes_over_what_is_held_out(without_validation, monkeypatch):
+    monkeypatch.setattr(reader, "WINDOW_RECORDS", 16)
+    carved = reader.hold_out(without_validation, 0.25)
+    whole = _ids(reader.for_train(carved, "train", seed=0, epoch=1))
+    assert _ids(reader.for_train(carved, "train", seed=0, epoch=1, start=21)) == whole[21:]
+
+
+def test_the_second_time_nothing_is_counted(without_validation, monkeypatch):
+    first = reader.hold_out(without_validation, 0.25)
+    monkeypatch.setattr(reader, "_count", None)
+    assert reader.hold_out(without_validation, 0.25) == first
+
+
+def test_a_validation_split_that_is_there_is_kept(tmp_path, source, without_validation):
+    assert reader.hold_out(source, 0.25) is source
+    assert reader.hold_out(without_validation, 0.0) is without_validation
+
+
+def test_a_damaged_record_is_noticed_while_counting(without_validation):
+    path = without_validation.shard_paths("train")[1]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(exits.DataError, match="A record of .*tiny/1.0.0 is damaged.*--overwrite"):
+        reader.hold_out(without_validation, 0.25)

@@ -13,6 +13,8 @@ from trainer import config as configs
         ("optimizer", "sgd", "--optimizer must be one of adam, adamw."),
         ("schedule", "step", "--schedule must be one of cosine, constant."),
         ("monitor", "f1", "--monitor must be one of loss, accuracy, auc."),
+        ("head", "max", "--head must be one of gap, flatten."),
+        ("logits", "2", "--logits must be one of auto, per_class."),
         ("augment", "mixup", "--augment must be one of flip_crop, none."),
     ],
 )
@@ -27,6 +29,8 @@ def test_a_choice_that_does_not_exist_is_refused(field, value, message):
     [
         ("global_batch_size", 0, "--global_batch_size must lie between 1 and 1.04858e+06."),
         ("dropout", 1.0, "--dropout must lie between 0 and 0.95."),
+        ("feature_dropout", 1.0, "--feature_dropout must lie between 0 and 0.95."),
+        ("validation_fraction", 1.0, "--validation_fraction must lie between 0 and 0.9."),
         ("learning_rate", float("nan"), "--learning_rate must lie between 0 and 10."),
         ("image_size", 7, "--image_size must lie between 8 and 4096."),
         ("epochs", -1, "--epochs must lie between 0 and 100000."),
@@ -109,3 +113,14 @@ def test_the_difference_names_both_values_and_fields_that_one_side_lacks():
 def test_a_flag_that_would_do_nothing_is_refused(fields, message):
     with pytest.raises(exits.UsageError, match=message):
         configs.TrainConfig(**fields)
+
+
+@pytest.mark.parametrize(("text", "units"), [("", ()), ("512", (512,)), ("2048,64", (2048, 64))])
+def test_the_units_of_the_head_are_numbers(text, units):
+    assert configs.TrainConfig(head_units=text).head_unit_counts == units
+
+
+@pytest.mark.parametrize("text", ["0", "512,", "many", "-1", "1.5"])
+def test_units_of_the_head_that_are_no_numbers_are_refused(text):
+    with pytest.raises(exits.UsageError, match="--head_units must be numbers of units, such as"):
+        configs.TrainConfig(head_units=text)

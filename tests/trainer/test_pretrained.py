@@ -192,3 +192,38 @@ def test_no_bad_file_is_forgotten(shared_data):
     for path in (shared_data / "weights_bad").glob("*.h5"):
         with pytest.raises(exits.DataError, match=path.name):
             pretrained.check_file(path)
+
+
+def test_a_width_without_imagenet_weights_is_refused_by_name():
+    spec = models.ModelSpec("mobilenet_v2", 96, 1, alpha=0.6)
+    with pytest.raises(exits.UsageError) as error:
+        pretrained.build(spec, "imagenet")
+    assert str(error.value) == (
+        "There are ImageNet weights of mobilenet_v2 for --alpha=0.35, 0.5, 0.75, 1.0, 1.3, 1.4. "
+        "Received: 0.6. Use one of these, or --weights=none."
+    )
+    assert pretrained.build(spec, "none").spec.alpha == 0.6
+
+
+def test_a_download_that_was_cut_off_is_named(monkeypatch, tmp_path):
+    whole = tmp_path / "models" / "whole.h5"
+    whole.parent.mkdir()
+    models.build(MOBILENET).backbone.save_weights(whole.with_suffix(".weights.h5"))
+    whole.with_suffix(".weights.h5").rename(whole)
+    cut = tmp_path / "models" / "x_no_top.h5"
+    cut.write_bytes(whole.read_bytes()[:100_000])
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *args, **options: str(cut))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(exits.DataError, match="An earlier download was cut off: ") as error:
+        pretrained.build(MOBILENET, "imagenet")
+    assert str(error.value).endswith(f"Delete {cut}, and run the same command again.")
+
+
+@pytest.mark.parametrize("name", ["efficientnet_v2b0", "convnext_tiny"])
+def test_backbones_that_scale_pixels_themselves_load_their_weights(name, tmp_path):
+    spec = models.ModelSpec(name, 32, 1)
+    written = models.build(spec).backbone
+    written.save_weights(tmp_path / "w.weights.h5")
+    loaded = pretrained.build(spec, str(tmp_path / "w.weights.h5")).backbone
+    for one, other in zip(written.weights, loaded.weights, strict=True):
+        assert np.array_equal(one.numpy(), other.numpy())

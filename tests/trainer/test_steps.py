@@ -334,7 +334,7 @@ def test_with_dropout_inside_the_network_two_replicas_step_as_one():
     batch = {**_batch(), "image": np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), "u1")}
     one, two, other = (_Training(name, spec, learning_rate=0.01) for name in (*BOTH, "default"))
     losses = [one.train(batch)["loss"], two.train(batch)["loss"]]
-    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)  # of seven batch norms in a row
     assert abs(other.train(batch, seed=[0, 8])["loss"] - losses[0]) > 1e-3
 
 

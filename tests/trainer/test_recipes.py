@@ -1,0 +1,127 @@
+"""Each recipe of launch/recipes: its number of parameters, and a run of it in small."""
+
+import functools
+import pathlib
+
+import pytest
+from absl import flags
+
+from tests import tiny
+from tfrecords import dataset
+from trainer import models, phases, pretrained, train_flags, training
+from trainer.task import Task
+
+RECIPES = pathlib.Path(__file__).parents[2] / "launch" / "recipes"
+
+# Total and trainable parameters of the last phase, as the notebooks printed them.
+PARAMETERS = {
+    "R0a": (21_912_107, 1_050_627),
+    "R0b": (70_297_410, 55_582_722),
+    "R1a": (10_128_577, 10_128_577),
+    "R1b": (679_558, 679_558),
+    "R1c": (21_124_010, 262_530),
+    "R2a": (14_846_273, 131_585),
+    "R2b": (21_386_281, 524_801),
+    "R2c": (24_112_513, 524_801),
+    "R2d": (11_169_089, 11_169_089),
+    "R3": (54_339_810, 54_279_266),
+    "R4a_full": (23_566_849, 23_521_409),
+    "R4a_frozen": (23_566_849, 2_049),
+    "R4a_from_150": (23_566_849, 15_236_097),
+    "R4b_full": (7_038_529, 6_954_881),
+    "R4b_frozen": (7_038_529, 1_025),
+    "R4b_from_370": (7_038_529, 1_213_697),
+    "R4c": (1_842_017, 1_838_977),
+}
+CONTENTS = ("animals", "human_faces", "vehicles")
+# The smallest image that the network of a recipe takes.
+SIZES = {
+    "R0a": 71,
+    "R1a": 22,
+    "R1b": 25,
+    "R1c": 71,
+    "R2b": 71,
+    "R2d": 22,
+    "R3": 75,
+    "R4c": 64,
+}
+
+
+def _config(recipe, *changes):
+    """The configuration that the command makes of a recipe and of flags that follow it."""
+    values = flags.FlagValues()
+    train_flags.define(values)
+    values(["trainer.main", f"--flagfile={RECIPES / recipe}.flags", *changes])
+    return train_flags.to_config(values)
+
+
+def _write(data_dir, recipe, **options):
+    """A tiny dataset that goes with a recipe: of its name, with its classes."""
+    config = _config(recipe)
+    classes = CONTENTS if config.target == "content" else ("real", "fake")
+    tiny.write(
+        data_dir, name=config.dataset, class_names=classes, target_name=config.target, **options
+    )
+    return config
+
+
+# Stages of one recipe share their model; it takes seconds to build.
+@functools.lru_cache(maxsize=1)
+def _build(spec: models.ModelSpec):
+    return pretrained.build(spec, "none")
+
+
+def test_each_recipe_is_tested_here():
+    assert sorted(path.stem for path in RECIPES.glob("R*.flags")) == sorted(PARAMETERS)
+
+
+@pytest.mark.parametrize("recipe", PARAMETERS)
+def test_a_recipe_has_exactly_the_parameters_of_its_notebook(tmp_path, recipe):
+    options = {"train": 4, "validation": 3, "test": 3}
+    config = _write(tmp_path, recipe, **options)
+    source = dataset.find(tmp_path, config.dataset)
+    task = Task(_config(recipe, "--global_batch_size=4"), source)
+    assert task.weights == ("none" if config.model.startswith(("cnn", "caps")) else "imagenet")
+    classifier = _build(task.model_spec)
+    phases.prepare(phases.plan(config)[-1], classifier, pretrained=task.weights != "none")
+    assert classifier.num_parameters() == PARAMETERS[recipe]
+
+
+# InceptionResNetV2, DenseNet and Xception take longest to trace; each is run once.
+@pytest.mark.parametrize("recipe", sorted({*PARAMETERS} - {"R1c", "R2b", "R4b_full", "R4b_frozen"}))
+def test_a_recipe_runs_from_the_data_to_the_report(tmp_path, recipe):
+    no_validation = recipe == "R3"
+    _write(tmp_path, recipe, train=24, validation=0 if no_validation else 6, test=6, group_size=2)
+    phase_epochs = _config(recipe)
+    changes = [
+        f"--{name}=1" for name in ("epochs", "fine_tune_epochs") if getattr(phase_epochs, name)
+    ]
+    config = _config(
+        recipe,
+        f"--data_dir={tmp_path}",
+        f"--run_dir={tmp_path / 'run'}",
+        f"--image_size={SIZES.get(recipe, 32)}",
+        "--weights=none",
+        "--global_batch_size=8",
+        *changes,
+    )
+    summary = training.train_and_evaluate(config)
+    train = 24 - summary["validation"]["examples"] if no_validation else 24
+    assert summary["status"] == "complete"
+    assert summary["steps"] == train // 8 * len(changes)
+    assert summary["test"]["examples"] == 6
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.parametrize("recipe", PARAMETERS)
+def test_a_recipe_says_what_was_reported_and_what_was_mended(recipe):
+    lines = (RECIPES / f"{recipe}.flags").read_text().splitlines()
+    assert lines[0].startswith(f"# {recipe}: ")
+    assert lines[1].startswith("# Reported")
+    assert "# As it was, but for these mistakes:" in lines
+    assert lines[lines.index("# As it was, but for these mistakes:") + 1].startswith("# - ")
+
+
+def test_no_two_recipes_share_a_run_directory():
+    directories = [_config(recipe).run_dir for recipe in PARAMETERS]
+    assert directories == [f"runs/{recipe}" for recipe in PARAMETERS]
