@@ -57,12 +57,14 @@ GUARDS = {
     ],
     "a constant predictor is published": [
         "trainer/test_metrics.py::test_a_constant_predictor_knows_nothing",
+        "trainer/test_alarms.py::test_one_predicted_class_raises_one_each_time",
     ],
     "training waits for a generator in Python": [
         "test_reference_mistakes.py::test_no_python_stands_between_the_records_and_the_device",
         "test_reference_mistakes.py::test_the_log_says_how_long_training_waited_for_its_input",
     ],
     "capsules that have stopped learning": [
+        "trainer/test_alarms.py::test_an_accuracy_that_stays_to_four_digits_for_three_epochs_raises_one",
         "trainer/test_capsule.py::test_lengths_leave_room_to_learn_however_many_capsules_there_are",
     ],
 }

@@ -77,7 +77,12 @@ class Classifier(keras.Model):
         self.spec = spec
         self.backbone = backbone
         self.train_batch_norm = False
-        self.head = keras.layers.Dense(spec.num_logits, dtype="float32", name="head")
+        self.head = keras.layers.Dense(
+            spec.num_logits,
+            dtype="float32",
+            name="head",
+            kernel_initializer=_first_weights_of_head(spec),
+        )
         self.hidden = heads.Hidden(spec.head_units, batch_norm=spec.head_batch_norm, name="hidden")
         features = (None, self.num_features)
         self.hidden.build(features)
@@ -202,6 +207,17 @@ class Classifier(keras.Model):
     def num_parameters(self) -> tuple[int, int]:
         """Returns (total, trainable) numbers of parameters."""
         return self.count_params(), sum(v.shape.num_elements() for v in self.trainable_variables)
+
+
+def _first_weights_of_head(spec: ModelSpec) -> Any:
+    """Where each class has a feature, it begins by speaking for that class, not for a random one.
+
+    Weights as few as these would take a thousand steps to change their signs.
+    """
+    is_for_each_class = backbones.BACKBONES[spec.name].loss is not None
+    if is_for_each_class and not spec.head_units and spec.num_logits > 1:
+        return keras.initializers.Identity(gain=4)
+    return "glorot_uniform"
 
 
 def _seeds(rows: tf.Tensor, example_seeds: tf.Tensor | None) -> tf.Tensor:

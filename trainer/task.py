@@ -64,7 +64,8 @@ class Task:
     def model_spec(self) -> models.ModelSpec:
         """The model's architecture."""
         config, num_classes = self.config, len(self.target.class_names)
-        is_one = num_classes == 2 and config.logits == configs.AUTO
+        has_features_of_classes = backbones.BACKBONES[config.model].loss is not None
+        is_one = num_classes == 2 and config.logits == configs.AUTO and not has_features_of_classes
         return models.ModelSpec(
             name=config.model,
             image_size=self.image_size,

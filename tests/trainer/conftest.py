@@ -53,7 +53,8 @@ def empty_cache(tmp_path, monkeypatch) -> pathlib.Path:
     return path
 
 
-def _tiny_network(include_top, weights, input_shape):
+def tiny_network(include_top, weights, input_shape):
+    """A backbone of two small layers, made as those of keras.applications are."""
     assert not include_top
     layers = keras.layers
     inputs = keras.Input(input_shape)
@@ -65,7 +66,7 @@ def _tiny_network(include_top, weights, input_shape):
 @pytest.fixture
 def tiny_backbone(monkeypatch) -> str:
     """The name of a backbone of two small layers."""
-    entry = backbones.Backbone(_tiny_network, lambda pixels: pixels / 127.5 - 1)
+    entry = backbones.Backbone(tiny_network, lambda pixels: pixels / 127.5 - 1)
     monkeypatch.setitem(backbones.BACKBONES, "tiny", entry)
     monkeypatch.setattr(backbones, "PRETRAINED", (*backbones.PRETRAINED, "tiny"))
     return "tiny"

@@ -293,3 +293,8 @@ def test_the_capsule_network_sees_local_contrast():
     expected[1:4, 1:4] = -1 / 8
     expected[2, 2] = 1
     assert found[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_each_capsule_begins_by_speaking_for_its_class():
+    classifier = models.build(models.ModelSpec("capsnet", 32, 2))
+    assert classifier.head.kernel.numpy().tolist() == [[4, 0], [0, 4]]
