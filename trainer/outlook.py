@@ -7,12 +7,14 @@ from typing import Any
 import tensorflow as tf
 
 from tfrecords import dataset, exits
-from trainer import augment, models, phases, planning, steps, strategies
+from trainer import augment, backbones, models, phases, planning, steps, strategies, task
 from trainer import config as configs
 
 PROBE_EXAMPLES = 8
 PROBE_STEPS = 3
-DEFAULT_IMAGE_SIZE = 224  # pixels, where neither a flag nor a dataset tells
+# Where neither a flag nor a dataset tells.
+DEFAULT_IMAGE_SIZE = 224  # pixels
+NUM_CLASSES = {"label": 2, "content": 3}  # of the targets that the layouts know
 
 
 def look(
@@ -51,15 +53,8 @@ def look(
             f"--global_batch_size must be a multiple of the {replicas} replicas. "
             f"Received: {config.global_batch_size}."
         )
-    classes = num_classes or 2
-    spec = models.ModelSpec(
-        name=config.model,
-        image_size=size,
-        num_logits=1 if classes == 2 else classes,
-        alpha=config.alpha,
-        dropout=config.dropout,
-    )
-    classifier = models.build(spec)
+    classes = num_classes or NUM_CLASSES.get(config.target, 2)
+    classifier = models.build(task.model_spec(config, size, classes))
     available = planning.device_memory(config, replicas)
     return {
         "model": config.model,
@@ -91,7 +86,7 @@ def _phase(
     num_examples: int | None,
     probes: bool,
 ) -> dict[str, Any]:
-    pretrained = config.model != models.CNN and config.weights != "none"
+    pretrained = config.model in backbones.PRETRAINED and config.weights != "none"
     phases.prepare(phase, classifier, pretrained=pretrained)
     estimated = planning.estimate(classifier)
     choice = planning.choose(

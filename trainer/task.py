@@ -63,20 +63,7 @@ class Task:
     @property
     def model_spec(self) -> models.ModelSpec:
         """The model's architecture."""
-        config, num_classes = self.config, len(self.target.class_names)
-        has_features_of_classes = backbones.BACKBONES[config.model].loss is not None
-        is_one = num_classes == 2 and config.logits == configs.AUTO and not has_features_of_classes
-        return models.ModelSpec(
-            name=config.model,
-            image_size=self.image_size,
-            num_logits=1 if is_one else num_classes,
-            alpha=config.alpha,
-            dropout=config.dropout,
-            head=config.head,
-            head_units=config.head_unit_counts,
-            head_batch_norm=config.head_batch_norm,
-            feature_dropout=config.feature_dropout,
-        )
+        return model_spec(self.config, self.image_size, len(self.target.class_names))
 
     def train_batches(self, *, epoch: int, start_step: int = 0) -> tf.data.Dataset:
         """Returns the batches of an epoch, counted over all phases, from a step on."""
@@ -111,3 +98,20 @@ class Task:
             global_batch_size=self.config.global_batch_size,
             shuffle_labels_seed=self.config.seed if self.config.shuffle_labels else None,
         )
+
+
+def model_spec(config: configs.TrainConfig, image_size: int, num_classes: int) -> models.ModelSpec:
+    """Returns the architecture that a configuration describes, of images and classes like these."""
+    has_features_of_classes = backbones.BACKBONES[config.model].loss is not None
+    is_one = num_classes == 2 and config.logits == configs.AUTO and not has_features_of_classes
+    return models.ModelSpec(
+        name=config.model,
+        image_size=image_size,
+        num_logits=1 if is_one else num_classes,
+        alpha=config.alpha,
+        dropout=config.dropout,
+        head=config.head,
+        head_units=config.head_unit_counts,
+        head_batch_norm=config.head_batch_norm,
+        feature_dropout=config.feature_dropout,
+    )

@@ -32,7 +32,7 @@ def main(model: str, size: int, batch_size: int, micro_batch: int, phase: str) -
     if phase == "head":
         classifier.freeze_backbone()
     else:
-        classifier.unfreeze_from("0", train_batch_norm=model == models.CNN)
+        classifier.unfreeze_from("0", train_batch_norm=model == "cnn")
     optimizer = keras.optimizers.Adam(1e-5, global_clipnorm=1.0)
     optimizer.build(classifier.trainable_variables)
     step = steps.TrainStep(

@@ -4,8 +4,8 @@ import keras
 import pytest
 
 from tests import tiny
-from trainer import config as configs
 from trainer import backbones, events, remembered, training
+from trainer import config as configs
 
 
 def _config(directory: pathlib.Path, **changes) -> configs.TrainConfig:

@@ -1,11 +1,11 @@
 import keras
 
-from trainer import memory, models, operations
+from trainer import backbones, memory, models, operations
 
 
 def _classifier(monkeypatch, build):
-    entry = models.Backbone(lambda include_top, weights, input_shape: build(input_shape), None)
-    monkeypatch.setitem(models.BACKBONES, "painted", entry)
+    entry = backbones.Backbone(lambda include_top, weights, input_shape: build(input_shape), None)
+    monkeypatch.setitem(backbones.BACKBONES, "painted", entry)
     return models.build(models.ModelSpec("painted", 8, 1))
 
 
@@ -53,7 +53,7 @@ def test_frozen_layers_do_not_train(monkeypatch, tiny_backbone):
 
 
 def test_the_more_trains_the_more_memory_it_takes():
-    classifier = models.build(models.ModelSpec(models.CNN, 32, 1))
+    classifier = models.build(models.ModelSpec("cnn", 32, 1))
 
     def peak():
         return memory.peak_bytes_per_example(operations.of_classifier(classifier))

@@ -62,3 +62,15 @@ def test_a_probe_tells_the_time_of_an_epoch(tmp_path):
 def test_replicas_that_do_not_divide_the_batch_are_refused(tmp_path):
     with pytest.raises(exits.UsageError, match="multiple of the 3 replicas. Received: 64"):
         outlook.look(_config(tmp_path, image_size=16), num_replicas=3, probes=False)
+
+
+def test_without_a_dataset_the_target_tells_the_number_of_classes(tmp_path):
+    config = _config(tmp_path, target="content", image_size=16)
+    assert outlook.look(config, probes=False)["num_classes"] == 3
+
+
+def test_flags_of_the_head_count(tmp_path):
+    config = _config(tmp_path, image_size=16, head_units="8", head_batch_norm=True)
+    found = outlook.look(config, probes=False)["phases"]["train"]
+    # In place of 129 of the last layer: 128 * 8 + 8, four numbers for each of eight, 8 + 1.
+    assert found["parameters"] == 98_289 - 129 + 1032 + 32 + 9
