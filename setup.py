@@ -23,7 +23,7 @@ setuptools.setup(
         "tfrecords": ["README.md"],
         "data_pipeline": ["*.html"],
         "trainer": ["*.html"],
-        "launch": ["*.sh", "*.lock"],
+        "launch": ["*.sh", "*.lock", "recipes/*.flags"],
     },
     install_requires=[
         "absl-py>=2.3",

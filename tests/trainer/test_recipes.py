@@ -148,3 +148,11 @@ def test_a_recipe_says_what_was_reported_and_what_was_mended(recipe):
 def test_no_two_recipes_share_a_run_directory():
     directories = [_config(recipe).run_dir for recipe in PARAMETERS]
     assert directories == [f"runs/{recipe}" for recipe in PARAMETERS]
+
+
+def test_what_is_recommended_trains_a_head_and_then_all_layers():
+    found = phases.plan(_config("recommended"))
+    assert [(phase.name, phase.first_layer) for phase in found] == [
+        ("head", None),
+        ("fine_tune", "0"),
+    ]
