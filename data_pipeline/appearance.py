@@ -2,15 +2,19 @@
 
 import dataclasses
 
-from data_pipeline import image_policy, perceptual_hash
+from data_pipeline import colours, encoding, image_policy, perceptual_hash
+from data_pipeline.colours import Colours
+from data_pipeline.encoding import Encoding
 from data_pipeline.image_policy import Header, Rejection
 
 
 @dataclasses.dataclass(frozen=True)
 class Appearance:
-    """What the header of a file says, and the `signature` that `perceptual_hash` gives it."""
+    """What the headers of a file say, its `colours`, and its `signature` of `perceptual_hash`."""
 
     header: Header
+    encoding: Encoding
+    colours: Colours
     signature: str
 
 
@@ -20,7 +24,12 @@ def look(data: bytes) -> Appearance | Rejection:
     if isinstance(header, Rejection):
         return header
     # What cannot be decoded cannot be stored; said here, it is neither planned for nor compared.
-    grey = image_policy.thumbnail(data, perceptual_hash.SIDE)
-    if isinstance(grey, Rejection):
-        return grey
-    return Appearance(header, perceptual_hash.signature(grey))
+    seen = image_policy.thumbnail(data, perceptual_hash.SIDE)
+    if isinstance(seen, Rejection):
+        return seen
+    return Appearance(
+        header=header,
+        encoding=encoding.read(data),
+        colours=colours.of_thumbnail(seen.rgb, seen.grey),
+        signature=perceptual_hash.signature(seen.grey),
+    )

@@ -75,6 +75,12 @@ flags.DEFINE_integer(
     "In how many bits of 64 the hashes of pictures that look alike may differ; they are kept in "
     "one split. 0 takes equal hashes alone, -1 ties nothing.",
 )
+flags.DEFINE_bool(
+    "equalize",
+    Default.equalize,
+    "Encode all images alike, as coarsely as the coarse ones among them, so that the file format "
+    "cannot give the label away.",
+)
 flags.DEFINE_integer("seed", Default.seed, "Decides splits and order.")
 flags.DEFINE_integer(
     "limit",

@@ -36,6 +36,7 @@ class BuildConfig:
     image_size: int | None = None
     splits: str | None = None
     near_duplicate_bits: int = 4
+    equalize: bool = False
     seed: int = 0
     limit: int | None = None
     records_per_shard: int = 1024

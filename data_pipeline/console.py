@@ -1,14 +1,15 @@
 """What a build says at its end: what it wrote, what it rejected, what to type next."""
 
+import json
 import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from data_pipeline import extraction, plan, statistics
+from data_pipeline import audit, extraction, plan, statistics
 from data_pipeline.config import DISJOINT_SPLITS, SOURCE_SPLITS, BuildConfig
 from data_pipeline.references import ABSENT, Listing, Reject, plain
 from data_pipeline.survey import Survey
-from tfrecords import dataset, names
+from tfrecords import dataset, names, schema
 
 PREVIEWED_REJECTS = 5
 LARGE_GROUP = 50  # images of one picture; more are suspicious if they are also
@@ -61,8 +62,21 @@ def say_results(
     if content.duplicates:
         print(f"Exact copies dropped: {content.duplicates:,}.")
     _say_look_alikes(config, planned)
+    _say_audits(config, built)
     _say_rejects(rejects)
     say_next(config, built)
+
+
+def _say_audits(config: BuildConfig, built: dataset.Dataset) -> None:
+    """Warns where the label can be told without the pictures; the report speaks of all targets."""
+    numbers = json.loads((built.directory / names.STATISTICS).read_text(encoding="utf-8"))
+    result = numbers["audit"].get(schema.LABEL, {}).get("dataset", {})
+    if fact := result.get("gives_away"):
+        print(
+            f"Warning: without its pixels, an image's {schema.LABEL} can be told with an AUC of "
+            f"{result['auc']:.2f}, most of all by {fact}. A network may learn just that."
+        )
+        print(f"  {audit.advice(fact, config.equalize)}")
 
 
 def _say_counts(counts: Any) -> None:

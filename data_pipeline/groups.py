@@ -48,7 +48,7 @@ class Tied:
     """Files under the ids of the groups that they are tied into.
 
     Attributes:
-      items: as they were given, but for their group_id, and without signatures.
+      items: as they were given, but for their group_id, and without what is large of their facts.
       pairs: indices of items that look alike.
       look_alikes: the groups that follow from these pairs alone.
     """
@@ -75,7 +75,8 @@ def tie(items: Sequence[Scanned], bits: int) -> Tied:
     tied = tuple(
         (
             dataclasses.replace(reference, group_id=ids[root]),
-            dataclasses.replace(facts, signature=""),  # nobody needs it any more, and it is large
+            # Nobody needs these any more, and they are large.
+            dataclasses.replace(facts, signature="", histogram=""),
         )
         for (reference, facts), root in zip(items, roots, strict=True)
     )

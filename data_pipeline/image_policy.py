@@ -85,6 +85,14 @@ class Stored:
     is_repaired: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class JpegSettings:
+    """How images are encoded; `quality` 1-100, `subsampling` in Pillow's numbering."""
+
+    quality: int = JPEG_QUALITY
+    subsampling: int = JPEG_CHROMA_SUBSAMPLING
+
+
 def inspect(data: bytes) -> Header | Rejection:
     """Returns what the header of a file says; no pixel is decoded. Raises nothing."""
     try:
@@ -94,23 +102,32 @@ def inspect(data: bytes) -> Header | Rejection:
         return _rejection(error)
 
 
-def store(data: bytes, image_size: int) -> Stored | Rejection:
+def store(data: bytes, image_size: int, alike: JpegSettings | None = None) -> Stored | Rejection:
     """Returns what a dataset stores of a file. Raises nothing, whatever the bytes.
 
     Args:
       data: the bytes of a file of any format.
       image_size: pixels, at least 1. A longer short side is scaled down to it, the aspect ratio
         kept; nothing is scaled up.
+      alike: how every image is encoded; None keeps the bytes of what needs no change.
     """
     try:
         with silence.PILLOW:
-            return _store(data, image_size)
+            return _store(data, image_size, alike)
     except Exception as error:  # Pillow raises a dozen kinds on foreign bytes
         return _rejection(error)
 
 
-def thumbnail(data: bytes, side: int) -> npt.NDArray[np.uint8] | Rejection:
-    """Returns what a file looks like: uint8 [side, side], grey, squeezed. Raises nothing."""
+@dataclasses.dataclass(frozen=True)
+class Thumbnail:
+    """What a file looks like, squeezed: `grey` uint8 [side, side], `rgb` uint8 [side, side, 3]."""
+
+    grey: npt.NDArray[np.uint8]
+    rgb: npt.NDArray[np.uint8]
+
+
+def thumbnail(data: bytes, side: int) -> Thumbnail | Rejection:
+    """Returns what a file looks like, `side` pixels a side. Raises nothing."""
     try:
         with silence.PILLOW:
             return _thumbnail(data, side)
@@ -248,25 +265,28 @@ _TRANSPOSITIONS = {
 }
 
 
-def _store(data: bytes, image_size: int) -> Stored:
+def _store(data: bytes, image_size: int, alike: JpegSettings | None) -> Stored:
     opened = _open(data)
     if opened.header.format == "JPEG":
-        return _store_jpeg(data, opened, image_size)
-    return _encoded(opened, image_size)
+        return _store_jpeg(data, opened, image_size, alike)
+    return _encoded(opened, image_size, alike)
 
 
-def _store_jpeg(data: bytes, opened: _Opened, image_size: int) -> Stored:
+def _store_jpeg(
+    data: bytes, opened: _Opened, image_size: int, alike: JpegSettings | None
+) -> Stored:
     segments = jpeg_structure.read(data)
     is_repaired = not segments.has_end
     if is_repaired:
         data = _with_end_marker(segments)
         segments, opened = jpeg_structure.read(data), _open(data)
     size = opened.image.size
-    if min(size) <= image_size and opened.orientation == 1 and segments.is_plain(size):
+    fits = min(size) <= image_size and opened.orientation == 1
+    if alike is None and fits and segments.is_plain(size):
         opened.image.load()  # raises where the picture is broken
         stored = Stored(data, size[0], size[1], not is_repaired, is_repaired)
     else:
-        stored = dataclasses.replace(_encoded(opened, image_size), is_repaired=is_repaired)
+        stored = dataclasses.replace(_encoded(opened, image_size, alike), is_repaired=is_repaired)
     if not is_repaired and jpeg_completeness.is_cut(segments, opened.image):
         raise _cut(data)
     return stored
@@ -283,32 +303,33 @@ def _cut(data: bytes) -> _RefusedError:
     return _RefusedError(Reason.TRUNCATED, f"{len(data):,} bytes, and the picture goes on")
 
 
-def _encoded(opened: _Opened, image_size: int) -> Stored:
+def _encoded(opened: _Opened, image_size: int, alike: JpegSettings | None) -> Stored:
     image = _to_rgb_within(opened.image, image_size)
     transposition = _TRANSPOSITIONS[opened.orientation]
     image = image if transposition is None else image.transpose(transposition)
+    settings = alike or JpegSettings()
     file = io.BytesIO()
     image.info.clear()  # the encoder would write its comment
-    image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=JPEG_CHROMA_SUBSAMPLING)
+    image.save(file, "JPEG", quality=settings.quality, subsampling=settings.subsampling)
     return Stored(file.getvalue(), image.width, image.height, False, False)
 
 
-def _thumbnail(data: bytes, side: int) -> npt.NDArray[np.uint8]:
+def _thumbnail(data: bytes, side: int) -> Thumbnail:
     opened = _open(data)
     segments = jpeg_structure.read(data) if opened.header.format == "JPEG" else None
     if segments and not segments.has_end:
         opened, segments = _open(_with_end_marker(segments)), None
-    # A JPEG's decoder leaves colour out and shrinks as it decodes; twice the side for the filter.
-    drafted = opened.image.draft("L", (2 * side, 2 * side))
+    # A JPEG's decoder shrinks as it decodes; twice the side for the filter. Its own luma is grey.
+    drafted = opened.image.draft("YCbCr", (2 * side, 2 * side))
     box = drafted[1] if drafted else None
-    is_grey = opened.image.mode == "L" and not opened.image.has_transparency_data
-    image = opened.image if is_grey else colour_modes.to_rgb(opened.image)
+    is_ready = opened.image.mode in ("L", "YCbCr") and not opened.image.has_transparency_data
+    image = opened.image if is_ready else colour_modes.to_rgb(opened.image)
     image = image.resize((side, side), Image.Resampling.BILINEAR, box, reducing_gap=3.0)
     if segments and jpeg_completeness.is_cut(segments, opened.image):
         raise _cut(data)
     transposition = _TRANSPOSITIONS[opened.orientation]
     image = image if transposition is None else image.transpose(transposition)
-    return np.asarray(image.convert("L"))
+    return Thumbnail(np.asarray(image.convert("L")), np.asarray(image.convert("RGB")))
 
 
 def _to_rgb_within(image: Image.Image, image_size: int) -> Image.Image:

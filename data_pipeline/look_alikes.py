@@ -1,11 +1,12 @@
 """Some of the pictures that look alike, for the report."""
 
-import dataclasses
-from collections.abc import Mapping
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from data_pipeline import image_policy
+from data_pipeline import image_policy, isolation, sheets
 from data_pipeline.groups import LookAlikes
-from data_pipeline.references import Reference
+from data_pipeline.references import Reference, plain
 from data_pipeline.survey import Survey
 from tfrecords.manifest import Target
 
@@ -14,28 +15,14 @@ IMAGES_PER_GROUP = 8
 IMAGE_SIZE = 256  # pixels
 
 
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """A picture of a group, as a JPEG, and what is known of it."""
+def write(folder: pathlib.Path, survey: Survey, found: LookAlikes) -> list[dict[str, Any]]:
+    """Writes a sheet for the largest group, and for others of all sizes down to the smallest.
 
-    jpeg: bytes
-    image_id: str
-    classes: str
-    split: str | None
+    The pictures are read from the source: in the shards they lie far apart, and not all are there.
 
-
-@dataclasses.dataclass(frozen=True)
-class Example:
-    """A group: how many pictures it has, and some of them."""
-
-    num_images: int
-    pictures: tuple[Picture, ...]
-
-
-def examples(survey: Survey, found: LookAlikes) -> list[Example]:
-    """Returns the largest group, and others from all sizes down to the smallest.
-
-    The pictures are read from the source: in the shards they lie far apart.
+    Returns:
+      What `statistics.json` holds of each group: its `num_images`, and of the pictures in its sheet
+      `image_id`, `classes` and `split`.
     """
     step = max(1, len(found.groups) // GROUPS)
     chosen = found.groups[::step][:GROUPS]
@@ -46,19 +33,42 @@ def examples(survey: Survey, found: LookAlikes) -> list[Example]:
         if reference.image_id in wanted
     }
     shown = []
-    for group in chosen:
+    for number, group in enumerate(chosen):
         members = [references[image_id] for image_id in group[:IMAGES_PER_GROUP]]
-        pictures = (_picture(member, survey.listing.targets) for member in members)
-        shown.append(Example(len(group), tuple(found for found in pictures if found)))
+        pictures = [(member, jpeg) for member in members if (jpeg := _jpeg(member))]
+        sheets.write(folder / sheet(number), [[jpeg for _, jpeg in pictures]])
+        shown.append(
+            {
+                "num_images": len(group),
+                "pictures": _described([ref for ref, _ in pictures], survey.listing.targets),
+            }
+        )
     return shown
 
 
-def _picture(reference: Reference, targets: Mapping[str, Target]) -> Picture | None:
+def sheet(number: int) -> str:
+    """Returns the name of the file that shows a group."""
+    return f"look-alikes-{number + 1}.png"
+
+
+def _jpeg(reference: Reference) -> bytes | None:
     try:
-        stored = image_policy.store(reference.location.read(), IMAGE_SIZE)
+        stored = isolation.submit("store", reference.location.read(), IMAGE_SIZE).result()
     except OSError:
         return None
-    if isinstance(stored, image_policy.Rejection):
-        return None
-    classes = [targets[name].class_names[index] for name, index in reference.targets.items()]
-    return Picture(stored.jpeg, reference.image_id, ", ".join(classes), reference.split)
+    return None if isinstance(stored, image_policy.Rejection) else stored.jpeg
+
+
+def _described(
+    references: Sequence[Reference], targets: Mapping[str, Target]
+) -> list[dict[str, str | None]]:
+    return [
+        {
+            "image_id": plain(reference.image_id),
+            "classes": ", ".join(
+                targets[name].class_names[index] for name, index in reference.targets.items()
+            ),
+            "split": reference.split,
+        }
+        for reference in references
+    ]

@@ -33,8 +33,9 @@ from data_pipeline.references import CHANGED, UNREADABLE, Facts, Listing, Reject
 from data_pipeline.survey import Survey
 from tfrecords import dataset, directories, exits, names
 
-# Another policy judges files otherwise, and other signatures cannot be compared.
-SCAN_CACHE = f".scan-{image_policy.POLICY_VERSION}.{perceptual_hash.VERSION}"
+# Another policy judges files otherwise, other signatures cannot be compared, and a scan may find
+# more than it did.
+SCAN_CACHE = f".scan-{image_policy.POLICY_VERSION}.{perceptual_hash.VERSION}.{scan.VERSION}"
 FACES = f".faces-{extraction.FACES_VERSION}"
 WRITE_SECONDS = 0.005  # about what storing one image takes
 
@@ -176,6 +177,7 @@ def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
             records_per_shard=config.records_per_shard,
             near_duplicate_bits=config.near_duplicate_bits,
             disjoint=config.splits == DISJOINT_SPLITS,
+            equalize=config.equalize,
         ),
     )
     refusals.check_classes(planned, survey.listing)
@@ -301,7 +303,7 @@ def _write(
     left = [shard for shard in planned.shards if write.is_left(directory, shard)]
     refusals.check_space(directory, left, image_size)
     if left:
-        tasks = [write.Task(str(directory), shard, image_size) for shard in left]
+        tasks = [write.Task(str(directory), shard, image_size, planned.alike) for shard in left]
         seconds = WRITE_SECONDS * sum(len(shard.items) for shard in left)
         num_workers = config.num_workers or stages.workers_worth_starting(seconds)
         total = sum(len(shard.items) for shard in planned.shards)

@@ -12,8 +12,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from data_pipeline import groups, image_policy, splits
+from data_pipeline import equalize, groups, image_policy, splits
 from data_pipeline.groups import LookAlikes, Scanned
+from data_pipeline.image_policy import JpegSettings
 from data_pipeline.references import Facts, Listing, Reference, Reject
 from tfrecords import exits, manifest, names
 
@@ -46,6 +47,7 @@ class Plan:
       digest: the sha256 of all that determines the shards' bytes.
       look_alikes: the groups of pictures that look alike.
       leaks: between the source's own splits, see `splits.leaks`; None where they are not kept.
+      alike: how all images are encoded; None where what needs no change is kept as it is.
     """
 
     shards: tuple[ShardPlan, ...]
@@ -54,6 +56,7 @@ class Plan:
     digest: str
     look_alikes: LookAlikes
     leaks: Mapping[str, Mapping[str, int]] | None = None
+    alike: JpegSettings | None = None
 
     @property
     def num_images(self) -> int:
@@ -84,6 +87,7 @@ class Options:
       records_per_shard: at most.
       near_duplicate_bits: see `near_duplicates.find`.
       disjoint: whether files that leak between the source's splits are left out.
+      equalize: whether all images are encoded alike, see `equalize.settings`.
     """
 
     dataset: str
@@ -93,6 +97,7 @@ class Options:
     records_per_shard: int
     near_duplicate_bits: int = 4
     disjoint: bool = False
+    equalize: bool = False
 
 
 def make(scanned: Iterable[Scanned], options: Options) -> Plan:
@@ -121,8 +126,10 @@ def make(scanned: Iterable[Scanned], options: Options) -> Plan:
         for split, items in by_split.items()
         for shard in _shards(options.dataset, split, items, options.records_per_shard)
     )
-    digest = _digest(shards, options)
-    return Plan(shards, duplicates, rejects, digest, tied.look_alikes, leaks)
+    written = [facts for _, facts in items]
+    alike = equalize.settings(written, options.image_size) if options.equalize else None
+    digest = _digest(shards, options, alike)
+    return Plan(shards, duplicates, rejects, digest, tied.look_alikes, leaks, alike)
 
 
 def deduplicate(
@@ -251,9 +258,11 @@ def _image_bytes(facts: Facts, image_size: int) -> int:
     return int(facts.width * facts.height * scale * scale * _BYTES_PER_PIXEL)
 
 
-def _digest(shards: Sequence[ShardPlan], options: Options) -> str:
+def _digest(shards: Sequence[ShardPlan], options: Options, alike: JpegSettings | None) -> str:
     digest = hashlib.sha256()
     constants = [manifest.FORMAT_VERSION, image_policy.POLICY_VERSION, options.image_size]
+    if alike is not None:
+        constants += [alike.quality, alike.subsampling]
     digest.update(json.dumps(constants).encode())
     for shard in shards:
         digest.update(f"\n{shard.name}\n".encode())

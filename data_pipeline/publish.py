@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from data_pipeline import look_alikes, references, report, statistics, write
+from data_pipeline import exploration, look_alikes, references, report, statistics, write
 from data_pipeline.config import BuildConfig
 from data_pipeline.plan import Plan
 from data_pipeline.references import Reject
@@ -24,7 +24,7 @@ _RENAME_EXCHANGE = 2
 _REPLACED = ".replaced"
 _OURS = {
     *(names.MANIFEST, names.STATISTICS, names.REJECTS, names.REPORT, *tfds_files.NAMES),
-    *(COMMAND, write.SIDECARS),
+    *(COMMAND, names.PICTURES, write.SIDECARS),
 }
 NAMED_FILES = 5  # in a message
 
@@ -42,11 +42,14 @@ def publish(
     rejects += [reject for sidecar in sidecars for reject in sidecar.rejects]
     rejects.sort(key=lambda reject: reject.image_id)
     content = _manifest(config, survey, planned, sidecars, rejects, image_size)
+    pictures = directory / names.PICTURES
+    shutil.rmtree(pictures, ignore_errors=True)  # what a killed build has left
+    pictures.mkdir()
     numbers = _statistics(content, survey, planned, sidecars)
+    numbers["look_alikes"] = look_alikes.write(pictures, survey, planned.look_alikes)
     write_json(directory / names.STATISTICS, numbers)
     write_rejects(directory / names.REJECTS, rejects)
-    examples = look_alikes.examples(survey, planned.look_alikes)
-    report.write(directory, content, numbers, rejects, examples)
+    report.write(directory, content)
     tfds_files.write(content, directory)
     manifest.write(content, directory)
     built = swap_in(directory, config.directory)
@@ -116,6 +119,9 @@ def _statistics(
         "leaks": planned.leaks,
         "splits": {split: value.counts for split, value in content.splits.items()},
         "source": statistics.of_source([facts for _, facts in survey.scanned]),
+        "classes": exploration.of_classes(survey.scanned, content.targets),
+        "audit": statistics.audits(planned, sidecars, content.targets),
+        "alike": None if planned.alike is None else dataclasses.asdict(planned.alike),
         "stored": {
             "shards": len(sidecars),
             "bytes": sum(sidecar.bytes for sidecar in sidecars),

@@ -76,6 +76,8 @@ class Facts:
     """What a look at a file found; format "JPEG", "PNG" ...; sizes in bytes and pixels.
 
     `signature`: of `perceptual_hash`; empty where the picture has none.
+    `quality`, `subsampling`, `progressive`, `exif`: see `encoding.Encoding`.
+    `red`, `green`, `blue`, `grey`, `histogram`: of a thumbnail, see `colours`.
     """
 
     sha256: str
@@ -85,6 +87,15 @@ class Facts:
     width: int
     height: int
     signature: str = ""
+    quality: int | None = None
+    subsampling: str = ""
+    progressive: bool = False
+    exif: bool = False
+    red: float = 0
+    green: float = 0
+    blue: float = 0
+    grey: float = 0
+    histogram: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

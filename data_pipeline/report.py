@@ -1,73 +1,133 @@
-"""The report of a build: one HTML file, its numbers and pictures inside."""
+"""The report of a build: one HTML file with its numbers and pictures inside, and the pictures.
+
+It is made from the dataset alone, so that it can be made again.
+"""
 
 import base64
-import io
+import collections
+import json
+import os
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 import jinja2
-from PIL import Image
+import markupsafe
 
-from data_pipeline import look_alikes, references
-from data_pipeline.references import Reject
-from tfrecords import example, framing, manifest, names, schema
+from data_pipeline import audit, charts, look_alikes, references, samples, sheets
+from tfrecords import dataset, exits, manifest, names
 
 _TEMPLATE = "report.html"
-PICTURES_PER_CLASS = 8
-PICTURE_SIDE = 128  # pixels
-REJECTS_SHOWN = 200
+REJECTS_SHOWN = 5  # of each reason
 
 
-def write(
-    directory: pathlib.Path,
-    content: manifest.Manifest,
-    statistics: dict[str, Any],
-    rejects: list[Reject],
-    groups: Sequence[look_alikes.Example],
-) -> None:
-    """Writes `report.html` of the shards in `directory`, with some groups that look alike."""
+def write(directory: pathlib.Path, content: manifest.Manifest) -> None:
+    """Writes `report.html` of the shards, statistics and rejects in `directory`, and `pictures/`.
+
+    Raises:
+      DataError: these are absent, or were written by an older version of this software.
+    """
+    folder = directory / names.PICTURES
+    folder.mkdir(exist_ok=True)
+    try:
+        numbers = json.loads((directory / names.STATISTICS).read_text(encoding="utf-8"))
+        rejects = _rejects(directory / names.REJECTS)
+        page = _page(folder, dataset.Dataset(directory, content), numbers, rejects)
+    except (KeyError, TypeError, ValueError, FileNotFoundError, jinja2.UndefinedError) as error:
+        raise exits.DataError(
+            f"{directory / names.STATISTICS} or {names.REJECTS} lacks what the report needs: "
+            f"{error}. Build it again with: {content.command} --overwrite"
+        ) from error
+    _replace(directory / names.REPORT, page.encode(errors="backslashreplace"))
+
+
+def _page(
+    folder: pathlib.Path,
+    built: dataset.Dataset,
+    numbers: dict[str, Any],
+    rejects: dict[str, list[dict[str, str]]],
+) -> str:
+    content = built.manifest
+    drawn = {
+        name: charts.of_target(name, target, content, numbers)
+        for name, target in content.targets.items()
+    }
+    audits = {name: charts.of_audit(name, found) for name, found in numbers["audit"].items()}
+    for chart in (*(c for found in drawn.values() for c in found), *audits.values()):
+        if chart is not None:
+            _replace(folder / f"{chart.name}.png", chart.png())
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("data_pipeline", "."),
         autoescape=True,  # file names come from strangers
         undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.filters["plain"] = references.plain
-    page = environment.get_template(_TEMPLATE).render(
+    environment.filters |= {"plain": references.plain, "count": "{:,}".format, "svg": _svg}
+    return environment.get_template(_TEMPLATE).render(
         manifest=content,
-        statistics=statistics,
-        rejects=rejects[:REJECTS_SHOWN],
-        num_rejects=len(rejects),
-        groups=groups,
-        data_uri=data_uri,
-        pictures={name: _pictures(directory, content, name) for name in content.targets},
+        statistics=numbers,
+        charts=drawn,
+        audits=audits,
+        advice=audit.advice,
+        samples=_samples(folder, built),
+        groups=[
+            {**group, "jpegs": _group(folder, number, len(group["pictures"]))}
+            for number, group in enumerate(numbers["look_alikes"])
+        ],
+        rejects=rejects,
+        rejects_shown=REJECTS_SHOWN,
     )
-    path = directory / names.REPORT
-    path.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
-def _pictures(
-    directory: pathlib.Path, content: manifest.Manifest, target: str
-) -> dict[str, list[str]]:
-    """Returns by class name some pictures as data URIs, from the first shards."""
-    class_names = content.targets[target].class_names
-    found: dict[str, list[str]] = {class_name: [] for class_name in class_names}
-    shards = [shard for split in content.splits.values() for shard in split.shards]
-    for shard in shards:
-        for serialized in framing.read_records(directory / shard.name):
-            features = example.decode(serialized)
-            pictures = found[class_names[int(features[target][0])]]
-            if len(pictures) < PICTURES_PER_CLASS:
-                pictures.append(data_uri(bytes(features[schema.IMAGE][0])))  # type: ignore[arg-type]
-            elif all(len(others) == PICTURES_PER_CLASS for others in found.values()):
-                return found
+def _samples(folder: pathlib.Path, built: dataset.Dataset) -> dict[str, Any]:
+    """Returns by target, class and split some pictures as data URIs; a sheet of each class too."""
+    found = samples.find(built)
+    for target, by_class in found.items():
+        for index, (_, by_split) in enumerate(by_class.items()):
+            # Not by the class's name, which may be no name for a file.
+            path = folder / f"samples-{target}-{index}.png"
+            temporary = path.with_name(f".{path.name}.{os.getpid()}")
+            sheets.write(temporary, list(by_split.values()))
+            temporary.replace(path)
+    return {
+        target: {
+            name: {
+                split: [_data_uri(sheets.small(jpeg)) for jpeg in jpegs]
+                for split, jpegs in by_split.items()
+            }
+            for name, by_split in by_class.items()
+        }
+        for target, by_class in found.items()
+    }
+
+
+def _group(folder: pathlib.Path, number: int, num_pictures: int) -> list[str]:
+    return [
+        _data_uri(jpeg) for jpeg in sheets.read(folder / look_alikes.sheet(number), num_pictures)
+    ]
+
+
+def _rejects(path: pathlib.Path) -> dict[str, list[dict[str, str]]]:
+    """Returns the first rejects of each reason."""
+    found: dict[str, list[dict[str, str]]] = collections.defaultdict(list)
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            reject = json.loads(line)
+            if len(found[reject["reason"]]) < REJECTS_SHOWN:
+                found[reject["reason"]].append(reject)
     return found
 
 
-def data_uri(jpeg: bytes) -> str:
-    """Returns a picture of the report's size, as an address that holds it."""
-    with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
-        image.thumbnail((2 * PICTURE_SIDE, 2 * PICTURE_SIDE))
-        buffer = io.BytesIO()
-        image.save(buffer, format="JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+def _svg(chart: charts.Chart) -> markupsafe.Markup:
+    # matplotlib escapes the texts that it draws.
+    return markupsafe.Markup(chart.svg())  # noqa: S704
+
+
+def _data_uri(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+def _replace(path: pathlib.Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)

@@ -18,6 +18,7 @@ from data_pipeline.appearance import Appearance
 from data_pipeline.image_policy import Reason, Rejection
 from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
 
+VERSION = 2  # changes when `look` finds more or other facts
 BATCH_REFERENCES = 128  # the unit of work; some tenths of a second
 READ_THREADS = 4
 _SUFFIX = ".jsonl"
@@ -71,6 +72,15 @@ def look(reference: Reference) -> Facts | Reject:
         width=header.width,
         height=header.height,
         signature=found.signature,
+        quality=found.encoding.quality,
+        subsampling=found.encoding.subsampling,
+        progressive=found.encoding.progressive,
+        exif=found.encoding.exif,
+        red=found.colours.red,
+        green=found.colours.green,
+        blue=found.colours.blue,
+        grey=found.colours.grey,
+        histogram=found.colours.histogram,
     )
 
 
@@ -78,7 +88,8 @@ def _line(reference: Reference) -> str:
     found = look(reference)
     fields = dataclasses.asdict(found)
     fields.pop("image_id", None)  # the same file may be listed under another root
-    return json.dumps({"fingerprint": reference.location.fingerprint, **fields}) + "\n"
+    fields = {"fingerprint": reference.location.fingerprint, **fields}
+    return json.dumps(fields, separators=(",", ":")) + "\n"
 
 
 class Known:

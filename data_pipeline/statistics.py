@@ -4,13 +4,12 @@ import collections
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from data_pipeline.plan import Plan
+from data_pipeline import audit, exploration, write
+from data_pipeline.plan import Plan, Scanned
 from data_pipeline.references import Facts, Reject
 from data_pipeline.write import Sidecar
 from tfrecords import names
 from tfrecords.manifest import Target
-
-MOST_COMMON = 12
 
 
 def split_counts(
@@ -45,6 +44,34 @@ def planned_counts(
     return counts
 
 
+def audits(
+    plan: Plan, sidecars: Sequence[Sidecar], targets: Mapping[str, Target]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Returns by target what the formats of the source and of the dataset tell of it."""
+    records = [
+        item
+        for shard, sidecar in zip(plan.shards, sidecars, strict=True)
+        for item in write.stored_facts(shard, sidecar)
+    ]
+    sources = {
+        reference.image_id: facts for shard in plan.shards for reference, facts in shard.items
+    }
+    originals = [(reference, sources[reference.image_id]) for reference, _ in records]
+    return {
+        name: {
+            "source": _audit(originals, name, target),
+            "dataset": _audit(records, name, target),
+        }
+        for name, target in targets.items()
+    }
+
+
+def _audit(items: Sequence[Scanned], name: str, target: Target) -> dict[str, Any]:
+    facts = [facts for _, facts in items]
+    labels = [reference.targets[name] for reference, _ in items]
+    return audit.run(facts, labels, [ref.group_id for ref, _ in items], target).to_json()
+
+
 def of_look_alikes(plan: Plan) -> dict[str, int]:
     """Returns how many pictures look alike, before what leaks is left out."""
     return {
@@ -64,20 +91,13 @@ def by_reason(rejects: Iterable[Reject]) -> dict[str, int]:
 def of_source(facts: Sequence[Facts]) -> dict[str, Any]:
     """Returns what the usable files were like before they were stored."""
     return {
-        "formats": _common(fact.format for fact in facts),
-        "modes": _common(fact.mode for fact in facts),
-        "sizes": _common(f"{fact.width} x {fact.height}" for fact in facts),
+        "formats": exploration.common(fact.format for fact in facts),
+        "modes": exploration.common(fact.mode for fact in facts),
+        "sizes": exploration.common(f"{fact.width} x {fact.height}" for fact in facts),
         "width": _range([fact.width for fact in facts]),
         "height": _range([fact.height for fact in facts]),
         "bytes": _range([fact.num_bytes for fact in facts]),
     }
-
-
-def _common(values: Iterable[str]) -> dict[str, int]:
-    counter = collections.Counter(values)
-    common = dict(sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:MOST_COMMON])
-    others = sum(counter.values()) - sum(common.values())
-    return {**common, "others": others} if others else common
 
 
 def _range(values: Sequence[int]) -> dict[str, int]:

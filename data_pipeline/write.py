@@ -10,10 +10,10 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from data_pipeline import image_policy, isolation
+from data_pipeline import encoding, image_policy, isolation
 from data_pipeline.plan import Scanned, ShardPlan
 from data_pipeline.references import CHANGED, UNREADABLE, Facts, Reference, Reject
 from tfrecords import exits, framing, schema
@@ -21,6 +21,7 @@ from tfrecords import exits, framing, schema
 SIDECARS = ".sidecars"  # hidden, and gone once the dataset is published
 THREADS = 6  # each reads a file and waits for what the decoder makes of it
 STORE_AHEAD = 16  # images that are in memory before their turn
+_STORED = ("num_bytes", "width", "height", "quality", "subsampling", "exif")  # of Facts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Task:
     directory: str
     shard: ShardPlan
     image_size: int
+    alike: image_policy.JpegSettings | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Sidecar:
       rejects: files whose image turned out to be damaged.
       originals: images that were passed through byte for byte.
       repaired: images whose missing end marker was added.
+      stored: of each record what changed of its `Facts`: bytes, width, height, quality,
+        subsampling, exif.
     """
 
     shard: str
@@ -55,6 +59,7 @@ class Sidecar:
     rejects: tuple[Reject, ...]
     originals: int
     repaired: int
+    stored: tuple[tuple[Any, ...], ...]
 
     @classmethod
     def read(cls, path: pathlib.Path) -> Self | None:
@@ -62,9 +67,24 @@ class Sidecar:
         try:
             fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             fields["rejects"] = tuple(Reject(**reject) for reject in fields["rejects"])
+            fields["stored"] = tuple(map(tuple, fields["stored"]))
             return cls(**fields)
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def stored_facts(shard: ShardPlan, sidecar: Sidecar) -> list[Scanned]:
+    """Returns the records of a shard with the facts of the images as they are stored."""
+    gone = {reject.image_id for reject in sidecar.rejects}
+    written = (item for item in shard.items if item[0].image_id not in gone)
+    always: dict[str, Any] = {"format": "JPEG", "mode": "RGB", "progressive": False}
+    return [
+        (
+            reference,
+            dataclasses.replace(facts, **always, **dict(zip(_STORED, changed, strict=True))),
+        )
+        for (reference, facts), changed in zip(written, sidecar.stored, strict=True)
+    ]
 
 
 def sidecar_path(directory: pathlib.Path, shard: str) -> pathlib.Path:
@@ -111,14 +131,16 @@ def _write_records(task: Task, path: pathlib.Path) -> Sidecar:
     rejects: list[Reject] = []
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     originals = repaired = 0
+    kept: list[tuple[Any, ...]] = []
     with framing.RecordWriter(path) as writer:
-        for (reference, _), stored in _store_ahead(task.shard.items, task.image_size):
+        for (reference, _), stored in _store_ahead(task):
             if isinstance(stored, Reject):
                 rejects.append(stored)
                 continue
             writer.write(_record(reference, stored).serialize())
             originals += stored.is_original
             repaired += stored.is_repaired
+            kept.append(_stored(stored))
             for target, index in reference.targets.items():
                 counts[target][str(index)] += 1
     return Sidecar(
@@ -131,17 +153,22 @@ def _write_records(task: Task, path: pathlib.Path) -> Sidecar:
         rejects=tuple(rejects),
         originals=originals,
         repaired=repaired,
+        stored=tuple(kept),
     )
 
 
-def _store_ahead(
-    items: Sequence[Scanned], image_size: int
-) -> Iterator[tuple[Scanned, image_policy.Stored | Reject]]:
+def _stored(stored: image_policy.Stored) -> tuple[Any, ...]:
+    found = encoding.read(stored.jpeg)
+    size = len(stored.jpeg), stored.width, stored.height
+    return (*size, found.quality, found.subsampling, found.exif)
+
+
+def _store_ahead(task: Task) -> Iterator[tuple[Scanned, image_policy.Stored | Reject]]:
     """Yields the items in order with what is stored of them, which threads see to ahead."""
     with concurrent.futures.ThreadPoolExecutor(THREADS) as threads:
         waiting: collections.deque[tuple[Scanned, concurrent.futures.Future]] = collections.deque()
-        for item in items:
-            waiting.append((item, threads.submit(_store, *item, image_size)))
+        for item in task.shard.items:
+            waiting.append((item, threads.submit(_store, *item, task)))
             if len(waiting) > STORE_AHEAD:
                 done_item, future = waiting.popleft()
                 yield done_item, future.result()
@@ -150,14 +177,14 @@ def _store_ahead(
             yield done_item, future.result()
 
 
-def _store(reference: Reference, facts: Facts, image_size: int) -> image_policy.Stored | Reject:
+def _store(reference: Reference, facts: Facts, task: Task) -> image_policy.Stored | Reject:
     try:
         data = reference.location.read()
     except OSError as error:
         return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
     if hashlib.sha256(data).hexdigest() != facts.sha256:
         return Reject(reference.image_id, CHANGED, "its bytes changed while the dataset was built")
-    stored = isolation.submit("store", data, image_size).result()
+    stored = isolation.submit("store", data, task.image_size, task.alike).result()
     if isinstance(stored, image_policy.Rejection):
         return Reject(reference.image_id, stored.reason, stored.detail)
     return stored

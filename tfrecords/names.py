@@ -7,6 +7,7 @@ MANIFEST = "manifest.json"
 REJECTS = "rejects.jsonl"
 STATISTICS = "statistics.json"
 REPORT = "report.html"
+PICTURES = "pictures"  # a folder: the pictures of the report
 MAX_SHARDS = 99_999  # of a split; TensorFlow Datasets writes five digits
 
 _DATASET = re.compile(r"[a-z][a-z0-9_]*")

@@ -9,7 +9,7 @@ from data_pipeline.sample import painter
 
 def _signature(index):
     jpeg = painter.paint("animals", False, 0, index)
-    return perceptual_hash.signature(image_policy.thumbnail(jpeg, perceptual_hash.SIDE))
+    return perceptual_hash.signature(image_policy.thumbnail(jpeg, perceptual_hash.SIDE).grey)
 
 
 def _item(name, signature="", *, label=0, group=None):

@@ -619,20 +619,29 @@ def test_a_thumbnail_shows_what_is_stored(kind, orientation):
     data = _file(_quarters(1280, 960), kind, exif=_exif(orientation))
     stored = Image.open(io.BytesIO(_stored(data).jpeg)).convert("L")
     expected = stored.resize((64, 64), Image.Resampling.BILINEAR)
-    difference = np.asarray(expected, float) - image_policy.thumbnail(data, 64)
+    difference = np.asarray(expected, float) - image_policy.thumbnail(data, 64).grey
     assert np.abs(difference).mean() < 2
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "I;16", "RGBA", "P", "1"])
-def test_thumbnails_of_odd_modes_are_grey(mode):
+def test_thumbnails_of_odd_modes_are_grey_and_rgb(mode):
     thumbnail = image_policy.thumbnail(_file(_quarters().convert(mode), "PNG"), 64)
-    assert (thumbnail.shape, thumbnail.dtype) == ((64, 64), np.uint8)
+    assert (thumbnail.grey.shape, thumbnail.grey.dtype) == ((64, 64), np.uint8)
+    assert (thumbnail.rgb.shape, thumbnail.rgb.dtype) == ((64, 64, 3), np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_thumbnail_has_the_colours_of_its_file(kind):
+    file = _file(Image.new("RGB", (300, 200), (200, 40, 90)), kind)
+    thumbnail = image_policy.thumbnail(file, 64)
+    assert np.abs(thumbnail.rgb.astype(int) - (200, 40, 90)).max() <= 2
+    assert np.abs(thumbnail.grey.astype(int) - 94).max() <= 1
 
 
 def test_a_jpeg_without_its_end_marker_has_the_thumbnail_of_the_repaired_one():
     data = _file(_noise(80, 60), "JPEG")
-    expected = image_policy.thumbnail(data, 64)
-    assert (image_policy.thumbnail(data[:-2], 64) == expected).all()
+    expected = image_policy.thumbnail(data, 64).rgb
+    assert (image_policy.thumbnail(data[:-2], 64).rgb == expected).all()
 
 
 @hypothesis.settings(_SETTINGS, max_examples=500)

@@ -15,7 +15,7 @@ NUM_PAINTED = 240
 
 
 def _signature(jpeg):
-    return perceptual_hash.signature(image_policy.thumbnail(jpeg, perceptual_hash.SIDE))
+    return perceptual_hash.signature(image_policy.thumbnail(jpeg, perceptual_hash.SIDE).grey)
 
 
 @pytest.fixture(scope="module")

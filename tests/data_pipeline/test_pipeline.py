@@ -85,6 +85,7 @@ def test_a_build_leaves_what_the_manifest_says_and_nothing_else(make_config, tmp
         "features.json",
         "label.labels.txt",
         "manifest.json",
+        "pictures",
         "rejects.jsonl",
         "report.html",
         "statistics.json",
@@ -178,7 +179,8 @@ def test_more_rejects_than_allowed_publish_nothing_and_name_every_file(make_conf
 def late_damage(monkeypatch):
     """Damage is found when the shards are written, as what only the larger picture shows."""
     blank = np.zeros((perceptual_hash.SIDE, perceptual_hash.SIDE), np.uint8)
-    monkeypatch.setattr(image_policy, "thumbnail", lambda data, side: blank)
+    thumbnail = image_policy.Thumbnail(blank, np.zeros((*blank.shape, 3), np.uint8))
+    monkeypatch.setattr(image_policy, "thumbnail", lambda data, side: thumbnail)
 
 
 @pytest.mark.usefixtures("late_damage")

@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import os
 
@@ -9,6 +10,8 @@ from data_pipeline.references import Facts, Reference, Reject
 from data_pipeline.sample import painter
 from tests.data_pipeline import fragile_decoder as fragile
 from tests.data_pipeline import painted
+
+_CHANNEL = "AAAAAAAAAAAAAAAZD9EABwABAAIAAgACAAIAAAACAAQ"  # almost all pixels are in the seventh bin
 
 
 def _reference(path, image_id="real/1.jpg"):
@@ -33,6 +36,15 @@ def test_a_look_finds_these_facts(image):
         mode="RGB",
         width=24,
         height=16,
+        quality=90,
+        subsampling="4:2:0",
+        progressive=False,
+        exif=False,
+        red=100.4,
+        green=100.4,
+        blue=100.4,
+        grey=100.4,
+        histogram=base64.b64encode(4 * base64.b64decode(_CHANNEL + "=")).decode(),
     )
 
 

@@ -45,6 +45,7 @@ def test_a_shard_holds_its_records_in_order_and_its_sidecar_says_so(tmp_path):
         rejects=(),
         originals=30,
         repaired=0,
+        stored=tuple((len(painted.jpeg(index)), 24, 16, 90, "4:2:0", False) for index in range(30)),
     )
     assert not list(tmp_path.glob(".tiny*"))
 

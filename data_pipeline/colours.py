@@ -1,0 +1,45 @@
+"""What the pixels of a thumbnail say in a few numbers: brightness, colour, histograms. Pure."""
+
+import base64
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+CHANNELS = ("red", "green", "blue", "grey")
+BINS = 16  # of each channel, equally wide, of the values 0-255
+
+
+@dataclasses.dataclass(frozen=True)
+class Colours:
+    """The colours of a picture.
+
+    Attributes:
+      red, green, blue, grey: the means, 0-255, to a tenth.
+      histogram: base64 of big-endian uint16 [4, BINS]: how many pixels lie in each bin.
+    """
+
+    red: float
+    green: float
+    blue: float
+    grey: float
+    histogram: str
+
+
+def of_thumbnail(rgb: npt.NDArray[np.uint8], grey: npt.NDArray[np.uint8]) -> Colours:
+    """Returns the colours of a thumbnail.
+
+    Args:
+      rgb: uint8 [height, width, 3], fewer than 65,536 pixels.
+      grey: uint8 [height, width].
+    """
+    channels = np.vstack([rgb.reshape(-1, 3).T, grey.reshape(1, -1)])
+    counts = [np.bincount(channel // (256 // BINS), minlength=BINS) for channel in channels]
+    red, green, blue, luma = (round(float(mean), 1) for mean in channels.mean(axis=1))
+    packed = base64.b64encode(np.array(counts).astype(">u2").tobytes()).decode()
+    return Colours(red, green, blue, luma, packed)
+
+
+def unpack(text: str) -> npt.NDArray[np.int64]:
+    """Returns int64 [4, BINS] of a histogram."""
+    return np.frombuffer(base64.b64decode(text), ">u2").astype(np.int64).reshape(-1, BINS)
