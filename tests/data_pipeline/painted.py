@@ -24,3 +24,29 @@ def folder(
         path = root / classes[index % len(classes)] / f"{index:03d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(jpeg(7 * index))
+
+
+def shortcut(root: pathlib.Path, count: int) -> None:
+    """Writes as many images whose fakes are JPEGs of quality 75, and whose reals are PNGs.
+
+    Nothing else tells them apart: both are waves of any colour with noise of any strength.
+    """
+    for index in range(count):
+        picture = Image.fromarray(_waves(np.random.default_rng(index)))
+        path = root / ("fake" if index % 2 else "real") / f"{index:03d}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if index % 2:
+            picture.save(path.with_suffix(".jpg"), quality=75)
+        else:
+            picture.save(path.with_suffix(".png"))
+
+
+def _waves(generator: np.random.Generator) -> np.ndarray:
+    """Returns uint8 [48, 48, 3]."""
+    down, across = np.mgrid[:48, :48] / 48
+    waves = [
+        128 + 80 * np.sin(2 * np.pi * (4 * x * across + 4 * y * down + phase)) + 60 * (level - 0.5)
+        for x, y, phase, level in generator.random((3, 4))
+    ]
+    noise = generator.normal(0, generator.uniform(2, 14), (48, 48, 3))
+    return np.clip(np.stack(waves, axis=2) + noise, 0, 255).astype(np.uint8)

@@ -1,15 +1,18 @@
-from data_pipeline import appearance, image_policy, perceptual_hash
+from data_pipeline import appearance, colours, image_policy, perceptual_hash
+from data_pipeline.encoding import Encoding
 from data_pipeline.image_policy import Header, Reason
 from data_pipeline.sample import painter
 from tests.data_pipeline import painted
 
 
-def test_a_look_finds_header_and_signature():
+def test_a_look_finds_headers_colours_and_signature():
     data = painter.paint("animals", False, 0, 0)
     found = appearance.look(data)
     assert found.header == image_policy.inspect(data)
-    grey = image_policy.thumbnail(data, perceptual_hash.SIDE)
-    assert found.signature == perceptual_hash.signature(grey) != ""
+    seen = image_policy.thumbnail(data, perceptual_hash.SIDE)
+    assert found.signature == perceptual_hash.signature(seen.grey) != ""
+    assert found.colours == colours.of_thumbnail(seen.rgb, seen.grey)
+    assert found.encoding == Encoding(95, "4:4:4")
 
 
 def test_a_picture_without_structure_has_no_signature():
