@@ -8,11 +8,12 @@ import dataclasses
 from collections.abc import Collection, Sequence
 
 ADAM_SLOTS = 2  # copies of the trainable weights in Adam and AdamW: the two moments
-GRADIENT_COPIES = 3  # of a replica, summed over its micro-batches or the replicas, and clipped
-# What allocators and the kernels' workspaces take on top of the activations themselves: measured
-# on CPUs, see tests/benchmarks/README.md.
-ACTIVATION_SAFETY = 1.6
-OVERHEAD_BYTES = 100 << 20  # 100 MiB: graphs, kernels' code and packed weights
+GRADIENT_COPIES = 2  # as computed, and summed over replicas and clipped
+# Measured on CPUs, see tests/benchmarks/README.md: what allocators and the kernels' workspaces take
+# on top of the activations themselves, and what code, graphs and prepared kernels take.
+ACTIVATION_SAFETY = 1.4
+OVERHEAD_BYTES = 150_000_000
+OVERHEAD_BYTES_PER_OPERATION = 400_000
 USABLE = 0.9  # of a device's memory; the driver and fragmentation take the rest
 
 
@@ -124,11 +125,13 @@ class Estimate:
     Attributes:
       parameters, trainable_parameters: their numbers.
       activations_per_example: see `peak_bytes_per_example`.
+      num_operations: of the graph.
     """
 
     parameters: int
     trainable_parameters: int
     activations_per_example: int
+    num_operations: int = 0
 
     @property
     def weights(self) -> int:
@@ -145,12 +148,17 @@ class Estimate:
         """What the optimizer keeps."""
         return 4 * self.trainable_parameters * ADAM_SLOTS
 
-    def total(self, micro_batch: int) -> int:
-        """Returns the peak at a micro-batch."""
+    def total(self, micro_batch: int, *, in_pieces: bool = False) -> int:
+        """Returns the peak at a micro-batch; `in_pieces` if it is not the whole batch.
+
+        Gradients of several micro-batches are summed in a further copy.
+        """
+        sums = 4 * self.trainable_parameters if in_pieces else 0
+        overhead = OVERHEAD_BYTES + OVERHEAD_BYTES_PER_OPERATION * self.num_operations
         activations = ACTIVATION_SAFETY * micro_batch * self.activations_per_example
-        return int(self.weights + self.gradients + self.optimizer + activations + OVERHEAD_BYTES)
+        return int(self.weights + self.gradients + self.optimizer + sums + activations + overhead)
 
     def largest_micro_batch(self, device_memory: int) -> int:
         """Returns how many examples fit at a time; 0 if not even one does."""
-        left = USABLE * device_memory - self.total(0)
+        left = USABLE * device_memory - self.total(0, in_pieces=True)
         return max(0, int(left / (ACTIVATION_SAFETY * self.activations_per_example)))

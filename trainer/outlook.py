@@ -88,6 +88,7 @@ def _phase(
 ) -> dict[str, Any]:
     pretrained = config.model in backbones.PRETRAINED and config.weights != "none"
     phases.prepare(phase, classifier, pretrained=pretrained)
+    local = config.global_batch_size // replicas
     estimated = planning.estimate(classifier)
     choice = planning.choose(
         config, classifier, num_replicas=replicas, saved=0, remembered_size=None
@@ -101,9 +102,9 @@ def _phase(
         "gradients_bytes": estimated.gradients,
         "optimizer_bytes": estimated.optimizer,
         "activations_bytes_per_example": estimated.activations_per_example,
-        "per_replica_batch_size": config.global_batch_size // replicas,
+        "per_replica_batch_size": local,
         "micro_batch": choice.size,
-        "planned_bytes": estimated.total(choice.size),
+        "planned_bytes": estimated.total(choice.size, in_pieces=choice.size < local),
         "fits": planning.fits(config, estimated, choice.size, replicas),
         "seconds_per_example_here": seconds,
         "seconds_per_epoch_here": epoch,

@@ -24,7 +24,7 @@ def estimate(classifier: models.Classifier) -> memory.Estimate:
     """Returns the memory of a training step with the layers that are trainable now."""
     total, trainable = classifier.num_parameters()
     graph = operations.of_classifier(classifier)
-    return memory.Estimate(total, trainable, memory.peak_bytes_per_example(graph))
+    return memory.Estimate(total, trainable, memory.peak_bytes_per_example(graph), len(graph))
 
 
 def device_memory(config: configs.TrainConfig, num_replicas: int) -> int | None:
@@ -82,7 +82,7 @@ def choose(
     elif remembered_size and not size:
         bounds.append(remembered_size)
     chosen = micro_batches.largest(local, min(bounds)) if min(bounds) != size else size
-    planned = f"planned {estimated.total(chosen) / _GB:.1f}"
+    planned = f"planned {estimated.total(chosen, in_pieces=chosen < local) / _GB:.1f}"
     known = "" if available is None else f" of {available / _GB:.1f}"
     earlier = ", as it was found before" if chosen < bounds[0] else ""
     return Choice(chosen, f"{planned}{known} GB{earlier}")

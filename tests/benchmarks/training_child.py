@@ -60,7 +60,7 @@ def main(model: str, size: int, batch_size: int, micro_batch: int, phase: str) -
     estimated = planning.estimate(classifier)
     found = {
         "peak_bytes": _peak_bytes() - baseline,
-        "planned_bytes": estimated.total(micro_batch),
+        "planned_bytes": estimated.total(micro_batch, in_pieces=micro_batch < batch_size),
         "activations_per_example": estimated.activations_per_example,
         "fixed": estimated.weights + estimated.gradients + estimated.optimizer,
         "seconds_per_image": min(seconds[1:]) / batch_size,

@@ -68,8 +68,8 @@ def test_what_fits_stays_below_the_memory_and_one_more_would_not(trainable, acti
     estimate = memory.Estimate(trainable, trainable, activations)
     size = estimate.largest_micro_batch(available)
     if size:
-        assert estimate.total(size) <= memory.USABLE * available + 1
-    assert estimate.total(size + 2) > memory.USABLE * available
+        assert estimate.total(size, in_pieces=True) <= memory.USABLE * available + 1
+    assert estimate.total(size + 2, in_pieces=True) > memory.USABLE * available
 
 
 def test_adam_needs_two_copies_of_what_trains():
