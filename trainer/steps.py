@@ -205,6 +205,10 @@ class TrainStep:
     def _apply(self, gradients: Any, sums: Any, statistics: Any) -> dict[str, tf.Tensor]:
         """Sums over the replicas and updates the weights, unless something is not finite."""
         variables = [variable.value for variable in self._variables]
+        # An argument of a graph has forgotten its device, which the reduction asks for.
+        gradients = self._strategy.run(
+            lambda local: [tf.identity(gradient) for gradient in local], args=(gradients,)
+        )
         summed = self._strategy.extended.batch_reduce_to(
             tf.distribute.ReduceOp.SUM, list(zip(gradients, variables, strict=True))
         )
