@@ -7,12 +7,11 @@ import json
 import os
 import zipfile
 
-import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from data_pipeline import encoding, image_policy, perceptual_hash, pipeline, stages
+from data_pipeline import encoding, pipeline, stages
 from data_pipeline.config import BuildConfig
 from data_pipeline.encoding import Encoding
 from data_pipeline.sample import painter
@@ -176,17 +175,9 @@ def test_more_rejects_than_allowed_publish_nothing_and_name_every_file(make_conf
     assert not (tmp_path / "data" / "tiny" / "1.0.0").exists()
 
 
-@pytest.fixture
-def late_damage(monkeypatch):
-    """Damage is found when the shards are written, as what only the larger picture shows."""
-    blank = np.zeros((perceptual_hash.SIDE, perceptual_hash.SIDE), np.uint8)
-    thumbnail = image_policy.Thumbnail(blank, np.zeros((*blank.shape, 3), np.uint8))
-    monkeypatch.setattr(image_policy, "thumbnail", lambda data, side: thumbnail)
-
-
-@pytest.mark.usefixtures("late_damage")
+@pytest.mark.usefixtures("fragile_decoder")
 def test_a_shard_whose_images_are_all_damaged_is_planned_anew(make_config, tmp_path):
-    _damage(tmp_path / "source", range(12, 30))
+    _damage_late(tmp_path / "source", range(12, 30))
     config = make_config(max_reject_fraction=0.9, records_per_shard=1)
     built = pipeline.build_dataset(config)
     assert built.manifest.num_examples == 12
@@ -200,9 +191,16 @@ def _damage(source, numbers):
         (source / "real" / f"{index:03d}.jpg").write_bytes(painted.jpeg(7 * index)[:-12])
 
 
-@pytest.mark.usefixtures("late_damage")
+def _damage_late(source, numbers):
+    """Adds images whose damage is found when the shards are written, and not by a look."""
+    for index in numbers:
+        content = painted.jpeg(7 * index, comment=fragile.RAISE + fragile.STORE)
+        (source / "real" / f"{index:03d}.jpg").write_bytes(content)
+
+
+@pytest.mark.usefixtures("fragile_decoder")
 def test_a_build_that_was_planned_anew_is_found_complete(make_config, tmp_path, capsys):
-    _damage(tmp_path / "source", range(12, 30))
+    _damage_late(tmp_path / "source", range(12, 30))
     config = make_config(max_reject_fraction=0.9, records_per_shard=1)
     first = pipeline.build_dataset(config)
     # Another build of the same images learns more and less, and changes nothing here.
@@ -214,12 +212,12 @@ def test_a_build_that_was_planned_anew_is_found_complete(make_config, tmp_path, 
         assert "complete already" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("late_damage")
+@pytest.mark.usefixtures("fragile_decoder")
 @pytest.mark.parametrize("killed_after", [1, 2])
 def test_a_build_planned_anew_that_was_killed_goes_on(
     make_config, tmp_path, monkeypatch, killed_after
 ):
-    _damage(tmp_path / "source", range(12, 30))
+    _damage_late(tmp_path / "source", range(12, 30))
     config = make_config(max_reject_fraction=0.9, records_per_shard=1)
     undisturbed = pipeline.build_dataset(make_config(**_changes(config, tmp_path / "undisturbed")))
     original, runs = stages.run, []
