@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.figure
+import matplotlib.patches
 import matplotlib.ticker
 import numpy as np
 import numpy.typing as npt
@@ -32,12 +33,25 @@ def _lines(panel: Axes, edges: npt.ArrayLike, by_class: Mapping[str, Sequence[in
     for index, (name, counts) in enumerate(by_class.items()):
         if sum(counts):
             width = 1.4 if index else 3.0  # so that the first shows below one that is the same
-            panel.stairs(_shares(counts), edges, color=_colour(index), linewidth=width, label=name)
+            panel.stairs(_shares(counts), edges, color=_colour(index), linewidth=width)
             panel.stairs(_shares(counts), edges, color=_colour(index), alpha=0.1, fill=True)
     _percent(panel)
-    if len(by_class) > 1:
+    _legend(panel, list(by_class))
+
+
+def _legend(panel: Axes, class_names: Sequence[str]) -> None:
+    handles = [matplotlib.patches.Patch(color=_colour(i)) for i in range(len(class_names))]
+    if len(class_names) > 1:
+        # A name that begins with _ would be left out; a space of no width does not.
+        labels = ["\u200b" + name for name in class_names]
         panel.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0, handlelength=1.2
+            handles,
+            labels,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=3,
+            borderpad=0,
+            handlelength=0.9,
         )
 
 
@@ -57,16 +71,13 @@ def _bars(panel: Axes, rows: Sequence[str], by_class: Mapping[str, Sequence[floa
     drawn = []
     for index, (name, values) in enumerate(by_class.items()):
         places = np.arange(len(rows)) + (index - (len(by_class) - 1) / 2) * step
-        drawn.append(panel.barh(places, values, 0.85 * step, color=_colour(index), label=name))
+        drawn.append(panel.barh(places, values, 0.85 * step, color=_colour(index)))
     panel.set_yticks(range(len(rows)), rows)
     panel.invert_yaxis()
     panel.tick_params(length=0)
     panel.spines[["left", "bottom"]].set_visible(False)
     panel.set_xticks([])
-    if len(by_class) > 1:
-        panel.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0, handlelength=1.2
-        )
+    _legend(panel, list(by_class))
     return drawn
 
 

@@ -12,7 +12,7 @@ def test_a_look_finds_headers_colours_and_signature():
     seen = image_policy.thumbnail(data, perceptual_hash.SIDE)
     assert found.signature == perceptual_hash.signature(seen.grey) != ""
     assert found.colours == colours.of_thumbnail(seen.rgb, seen.grey)
-    assert found.encoding == Encoding(95, "4:4:4")
+    assert found.encoding == Encoding(95, "4:2:0")
 
 
 def test_a_picture_without_structure_has_no_signature():

@@ -11,7 +11,7 @@ from tests import tiny
 from tfrecords import manifest
 
 # What matplotlib would take for a formula, and HTML for a tag.
-ODD = ("$x^2$ & <b>", "fake")
+ODD = ("$x^2$ & <b>", "_fake")
 
 
 def _charts(tmp_path, class_names=ODD, **changes):
@@ -53,6 +53,7 @@ def test_each_chart_is_drawn_for_the_page_and_for_a_file(tmp_path):
 def test_class_names_are_shown_as_they_are(tmp_path):
     svg = _charts(tmp_path)[0].svg()
     assert "$x^2$ &amp; &lt;b&gt;" in svg
+    assert "_fake" in svg
 
 
 def test_without_jpegs_there_is_no_quality(tmp_path):

@@ -17,8 +17,9 @@ import tensorflow as tf
 from hypothesis import strategies as st
 from PIL import Image
 
-from data_pipeline import image_policy
-from data_pipeline.image_policy import Header, Reason, Rejection, Stored
+from data_pipeline import encoding, image_policy
+from data_pipeline.encoding import Encoding
+from data_pipeline.image_policy import Header, JpegSettings, Reason, Rejection, Stored
 
 RED, GREEN, BLUE, YELLOW = (220, 30, 40), (20, 180, 60), (30, 60, 200), (230, 220, 20)
 WHITE = (255, 255, 255)
@@ -608,6 +609,14 @@ def _outcome(path: pathlib.Path) -> str:
     if isinstance(stored, Rejection):
         return stored.reason
     return "original" if stored.is_original else "repaired" if stored.is_repaired else "encoded"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_all_images_can_be_encoded_alike(kind):
+    data = _file(_noise(80, 60), kind)
+    stored = image_policy.store(data, 256, JpegSettings(quality=75, subsampling=2))
+    assert encoding.read(stored.jpeg) == Encoding(75, "4:2:0")
+    assert (stored.width, stored.height, stored.is_original) == (80, 60, False)
 
 
 # What a file looks like.

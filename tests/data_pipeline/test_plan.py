@@ -5,6 +5,7 @@ import pytest
 from hypothesis import strategies as st
 
 from data_pipeline import plan
+from data_pipeline.image_policy import JpegSettings
 from data_pipeline.locations import File
 from data_pipeline.references import Facts, Listing, Reference, Reject
 from tfrecords import exits
@@ -66,6 +67,18 @@ def test_another_seed_is_another_plan():
     items = [_item(f"{index}.jpg") for index in range(20)]
     other = plan.Options("tiny", 1, (0.6, 0.2, 0.2), 64, 4)
     assert plan.make(items, other).digest != plan.make(items, OPTIONS).digest
+
+
+def test_encoding_all_images_alike_is_another_plan_of_the_same_shards():
+    items = [_item(f"{index}.jpg") for index in range(20)]
+    plain = plan.make(items, OPTIONS)
+    alike = plan.make(items, dataclasses.replace(OPTIONS, equalize=True))
+    assert (plain.alike, alike.alike) == (None, JpegSettings(95, 0))
+    assert alike.digest != plain.digest
+    assert alike.shards == plain.shards
+    coarse = [(ref, dataclasses.replace(facts, quality=70)) for ref, facts in items]
+    assert plan.make(coarse, dataclasses.replace(OPTIONS, equalize=True)).digest != alike.digest
+    assert plan.make(coarse, OPTIONS).digest == plain.digest
 
 
 def test_exact_copies_are_dropped_but_one():

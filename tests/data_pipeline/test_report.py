@@ -58,7 +58,7 @@ def built(tmp_path_factory):
     (real / "copy.png").write_bytes((real / "000.png").read_bytes())
     with Image.open(real / "002.png") as image:
         image.resize((96, 96)).save(real / "larger.png")
-    (real / "<script>alert(1)</script>.png").write_bytes(b"")
+    (real / "<script>alert(1)<b>.png").write_bytes(b"")
     for index in range(7):
         (real / f"empty{index}.png").write_bytes(b"")
     config = BuildConfig(

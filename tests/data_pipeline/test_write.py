@@ -50,6 +50,18 @@ def test_a_shard_holds_its_records_in_order_and_its_sidecar_says_so(tmp_path):
     assert not list(tmp_path.glob(".tiny*"))
 
 
+def test_the_facts_of_what_is_stored_are_known_without_reading_it_again(tmp_path):
+    task = _task(tmp_path, [painted.jpeg(1), b"damaged", painted.jpeg(3)])
+    write.write(task)
+    sidecar = write.done(tmp_path, task.shard)
+    found = write.stored_facts(task.shard, sidecar)
+    assert [reference.image_id for reference, _ in found] == ["real/0.jpg", "real/2.jpg"]
+    assert [(facts.num_bytes, facts.quality, facts.subsampling) for _, facts in found] == [
+        (len(painted.jpeg(1)), 90, "4:2:0"),
+        (len(painted.jpeg(3)), 90, "4:2:0"),
+    ]
+
+
 def test_a_record_is_literally_this(tmp_path):
     task = _task(tmp_path, [painted.jpeg(5)])
     write.write(task)
