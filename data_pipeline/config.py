@@ -228,5 +228,5 @@ class BuildConfig:
             if field.name not in ("overwrite", "dry_run", "beam_options", "num_workers") and (
                 value != field.default
             ):
-                words.append(f"--{field.name}={value}")
+                words.append(f"--{field.name}" if value is True else f"--{field.name}={value}")
         return shlex.join(words)

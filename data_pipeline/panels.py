@@ -30,7 +30,7 @@ def _shares(counts: Sequence[int]) -> np.ndarray:
 
 def _lines(panel: Axes, edges: npt.ArrayLike, by_class: Mapping[str, Sequence[int]]) -> None:
     """Draws the share of each bin as steps, a line for each class."""
-    for index, (name, counts) in enumerate(by_class.items()):
+    for index, counts in enumerate(by_class.values()):
         if sum(counts):
             width = 1.4 if index else 3.0  # so that the first shows below one that is the same
             panel.stairs(_shares(counts), edges, color=_colour(index), linewidth=width)
@@ -69,7 +69,7 @@ def _bars(panel: Axes, rows: Sequence[str], by_class: Mapping[str, Sequence[floa
     """Draws horizontal bars, those of one row together; returns them."""
     step = 0.8 / len(by_class)
     drawn = []
-    for index, (name, values) in enumerate(by_class.items()):
+    for index, values in enumerate(by_class.values()):
         places = np.arange(len(rows)) + (index - (len(by_class) - 1) / 2) * step
         drawn.append(panel.barh(places, values, 0.85 * step, color=_colour(index)))
     panel.set_yticks(range(len(rows)), rows)

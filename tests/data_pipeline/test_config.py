@@ -111,3 +111,7 @@ def test_a_source_on_kaggle_is_no_path():
         "https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces/versions/2"
     )
     assert not BuildConfig(dataset="faces_140k", source="./kaggle").is_on_kaggle
+
+
+def test_a_flag_that_is_on_has_no_value_in_the_command():
+    assert BuildConfig(equalize=True).command() == "python -m data_pipeline.build --equalize"

@@ -98,7 +98,7 @@ def test_the_page_names_what_gives_the_label_away(built):
 def test_rejects_are_shown_by_reason_with_some_examples(built):
     text = (built / "report.html").read_text()
     assert "&lt;script&gt;alert(1)" in text
-    assert '<td>empty_file</td><td class="number">8</td>' in text
+    assert '<td class="name">empty_file</td><td class="number">8</td>' in text
     assert text.count("0 bytes") == 5
 
 
