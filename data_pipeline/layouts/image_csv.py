@@ -105,7 +105,7 @@ def _files(source: pathlib.Path) -> _Files:
 
 
 def _tables(
-    found: Iterable[Entry], source: os.PathLike[str], options: SourceOptions
+    found: Sequence[Entry], source: os.PathLike[str], options: SourceOptions
 ) -> list[Table]:
     """Returns the csv file with the columns, or one for each split."""
     read = [tables.read(entry, source) for entry in found if tables.is_table(entry)]
@@ -114,6 +114,7 @@ def _tables(
     usable = [table for table in read if set(needed_columns) <= set(table.columns)]
     if not usable:
         there = [f"{table.path} ({', '.join(table.columns)})" for table in read]
+        there += [f"{entry.path} ({entry.detail})" for entry in found if _is_lost_table(entry)]
         raise exits.DataError(
             f"--source={source} holds no csv file with columns {', '.join(needed_columns)}. "
             f"Received: {_some(there) or 'no csv file'}. "
@@ -126,6 +127,10 @@ def _tables(
             f"{_some([table.path for table in usable])}. Name one of them with --source."
         )
     return usable
+
+
+def _is_lost_table(entry: Entry) -> bool:
+    return entry.location is None and entry.path.lower().endswith(".csv")
 
 
 def _follow(

@@ -4,6 +4,7 @@ import zipfile
 
 import pytest
 
+from data_pipeline import entries
 from data_pipeline.layouts.image_csv import image_csv
 from data_pipeline.layouts.options import SourceOptions
 from tfrecords import exits
@@ -191,6 +192,16 @@ def test_csv_files_called_after_splits_are_the_splits(tmp_path):
 def test_tables_of_no_use_are_named(tmp_path, files, words):
     with pytest.raises(exits.DataError, match=f"(?s)(--source=|a.csv, line).*{words}"):
         image_csv(_write(tmp_path, files), SourceOptions())
+
+
+def test_a_csv_file_that_is_too_large_for_an_image_is_read_where_it_is_the_source(
+    tmp_path, monkeypatch
+):
+    _write(tmp_path, {"1.jpg": "", "2.jpg": "", "all.csv": "path,label\n1.jpg,a\n2.jpg,b\n"})
+    monkeypatch.setattr(entries.find, "__defaults__", (10, 10))
+    with pytest.raises(exits.DataError, match=r"Received: all.csv \(27 bytes, at most 10\)"):
+        image_csv(tmp_path, SourceOptions())
+    assert len(image_csv(tmp_path / "all.csv", SourceOptions()).references) == 2
 
 
 def test_an_absent_csv_file_is_named(tmp_path):
