@@ -8,7 +8,7 @@ import functools
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from data_pipeline import (
@@ -70,6 +70,32 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
             built = _build(config, survey, known, kept)
             _prune(known, listing, source)
     return built
+
+
+def rewrite(
+    config: BuildConfig, digest: str, shards: Collection[str], directory: pathlib.Path
+) -> list[write.Sidecar]:
+    """Writes some shards of a dataset into `directory` again; the caller holds `config.parent`.
+
+    Args:
+      config: with which the dataset was built.
+      digest: of its plan.
+      shards: their names.
+      directory: made if it is not there.
+
+    Raises:
+      DataError: the source is not there, or is not what the dataset was built from.
+      UsageError, MachineError: see `tfrecords.exits`.
+    """
+    cache = config.parent / SCAN_CACHE
+    listing = _extract(config, _list(config), config.parent / FACES)
+    survey = _scan(config, listing, scan.Known(cache))
+    kept = verdicts.Verdicts(cache, _image_size(config, listing))
+    settled, planned = kept.settle(survey, functools.partial(_plan, config))
+    if planned.digest != digest:
+        raise exits.DataError("The source, or what the build makes of it, has changed.")
+    wanted = tuple(shard for shard in planned.shards if shard.name in shards)
+    return _write(config, settled, dataclasses.replace(planned, shards=wanted), directory)
 
 
 def _dry_run(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> None:

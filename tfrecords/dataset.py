@@ -113,9 +113,9 @@ def load(directory: pathlib.Path) -> Dataset:
     content = manifests.read(directory)
     shards = {s.name: s for split in content.splits.values() for s in split.shards}
     for shard in shards.values():
-        problem = _problem(directory / shard.name, shard)
-        if problem:
-            raise exits.DataError(f"{directory / shard.name} {problem}. {_mend(content)}")
+        mismatch = problem(directory / shard.name, shard)
+        if mismatch:
+            raise exits.DataError(f"{directory / shard.name} {mismatch}. {_mend(content)}")
     for path in sorted(directory.iterdir()):
         if names.is_shard(path.name) and path.name not in shards:
             raise exits.DataError(
@@ -124,7 +124,8 @@ def load(directory: pathlib.Path) -> Dataset:
     return Dataset(directory, content)
 
 
-def _problem(path: pathlib.Path, shard: manifests.Shard) -> str | None:
+def problem(path: pathlib.Path, shard: manifests.Shard) -> str | None:
+    """Returns what is wrong with the presence or the size of a shard, or None."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:

@@ -18,7 +18,8 @@ from tfrecords import exits
 
 _LENGTH = struct.Struct("<Q")
 _CHECKSUM = struct.Struct("<I")
-_HEADER_BYTES = _LENGTH.size + _CHECKSUM.size
+FOOTER_BYTES = _CHECKSUM.size
+HEADER_BYTES = _LENGTH.size + FOOTER_BYTES
 _MASK_DELTA = 0xA282EAD8
 _BUFFER_BYTES = 1 << 20  # 1 MiB
 
@@ -123,24 +124,35 @@ def offsets(path: str | os.PathLike[str]) -> Iterator[int]:
         while offset < size:
             length = _read_length(file, size, f"Record {index} of {os.fspath(path)}")
             yield offset
-            index, offset = index + 1, offset + _HEADER_BYTES + length + _CHECKSUM.size
+            index, offset = index + 1, offset + HEADER_BYTES + length + FOOTER_BYTES
             file.seek(offset)
 
 
+def length_of(header: bytes) -> int | None:
+    """Returns the length of the payload that follows a header, or None where it is damaged."""
+    length, checksum = header[: _LENGTH.size], header[_LENGTH.size :]
+    if len(header) < HEADER_BYTES or _CHECKSUM.pack(masked_crc32c(length)) != checksum:
+        return None
+    return int(_LENGTH.unpack(length)[0])
+
+
+def is_whole(payload: bytes, footer: bytes) -> bool:
+    """Tells whether a payload has the checksum that follows it."""
+    return _CHECKSUM.pack(masked_crc32c(payload)) == footer
+
+
 def _read_payload(file: IO[bytes], size: int, record: str) -> bytes:
-    payload, checksum = file.read(_read_length(file, size, record)), file.read(_CHECKSUM.size)
-    if _CHECKSUM.pack(masked_crc32c(payload)) != checksum:
+    payload, checksum = file.read(_read_length(file, size, record)), file.read(FOOTER_BYTES)
+    if not is_whole(payload, checksum):
         raise exits.DataError(f"{record} fails its checksum.")
     return payload
 
 
 def _read_length(file: IO[bytes], size: int, record: str) -> int:
     """Returns the length of the payload that follows, all of which lies in the file of `size`."""
-    header = file.read(_HEADER_BYTES)
-    length_bytes, checksum = header[: _LENGTH.size], header[_LENGTH.size :]
-    if len(header) < _HEADER_BYTES or _CHECKSUM.pack(masked_crc32c(length_bytes)) != checksum:
+    length = length_of(file.read(HEADER_BYTES))
+    if length is None:
         raise exits.DataError(f"{record} has a damaged header.")
-    (length,) = _LENGTH.unpack(length_bytes)
-    if file.tell() + length + _CHECKSUM.size > size:
+    if file.tell() + length + FOOTER_BYTES > size:
         raise exits.DataError(f"{record} is cut off.")
     return length

@@ -11,7 +11,8 @@
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any, Self
 
 from tfrecords import example
 
@@ -58,6 +59,37 @@ class Record:
                 HEIGHT: self.height,
                 WIDTH: self.width,
             }
+        )
+
+    @classmethod
+    def parse(
+        cls, serialized: bytes, targets: Collection[str], attributes: Collection[str]
+    ) -> Self:
+        """Reads what `serialize` wrote.
+
+        Raises:
+          ValueError: it is no `tf.train.Example`, or has other features than these, or features of
+            other types.
+        """
+        features = example.decode(serialized)
+        texts, numbers = {IMAGE_ID, GROUP_ID, *attributes}, {HEIGHT, WIDTH, *targets}
+        if features.keys() != {IMAGE, *texts, *numbers}:
+            raise ValueError(f"it has the features {', '.join(sorted(features))}")
+        values: dict[str, Any] = {}
+        for name, found in features.items():
+            kind = int if name in numbers else bytes
+            if len(found) != 1 or not isinstance(found[0], kind):
+                raise ValueError(f"its {name} is not one {kind.__name__}")
+            values[name] = found[0]
+        values |= {name: values[name].decode(errors="surrogateescape") for name in texts}
+        return cls(
+            image=values[IMAGE],
+            targets={name: values[name] for name in targets},
+            image_id=values[IMAGE_ID],
+            group_id=values[GROUP_ID],
+            height=values[HEIGHT],
+            width=values[WIDTH],
+            attributes={name: values[name] for name in attributes},
         )
 
 

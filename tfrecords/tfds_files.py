@@ -17,11 +17,20 @@ _FEATURES = "tensorflow_datasets.core.features."
 
 def write(content: manifest.Manifest, directory: pathlib.Path) -> None:
     """Writes `dataset_info.json`, `features.json` and a `*.labels.txt` for each target."""
-    _write_json(directory / _INFO, _dataset_info(content))
-    _write_json(directory / _FEATURES_FILE, _features(content))
-    for name, target in content.targets.items():
-        lines = "".join(f"{class_name}\n" for class_name in target.class_names)
-        (directory / names.labels_file(name)).write_text(lines, encoding="utf-8")
+    for name, text in texts(content).items():
+        (directory / name).write_text(text, encoding="utf-8")
+
+
+def texts(content: manifest.Manifest) -> dict[str, str]:
+    """Returns by name what stands in these files."""
+    return {
+        _INFO: _json(_dataset_info(content)),
+        _FEATURES_FILE: _json(_features(content)),
+        **{
+            names.labels_file(name): "".join(f"{label}\n" for label in target.class_names)
+            for name, target in content.targets.items()
+        },
+    }
 
 
 def _dataset_info(content: manifest.Manifest) -> dict[str, Any]:
@@ -82,5 +91,5 @@ def _int64() -> dict[str, Any]:
     }
 
 
-def _write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"

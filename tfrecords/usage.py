@@ -49,13 +49,46 @@ def parse(
     Raises:
       UsageError: a word is no flag.
     """
+    words = _words(values, argv, doc, own)
+    if words:
+        raise exits.UsageError(f"Flags begin with --. Received: {' '.join(words)}. {hint}".strip())
+
+
+def parse_directory(
+    values: FlagValues, argv: Sequence[str], doc: str | None, own: Iterable[Flag], example: str
+) -> list[str]:
+    """Parses the flags of a command that takes one directory; answers if asked for help.
+
+    Args:
+      values: as for `parse`.
+      argv: the words of the command line, the program first.
+      doc: says what the command does.
+      own: the command's flags.
+      example: a command line that is right.
+
+    Returns:
+      The program and the directory.
+
+    Raises:
+      UsageError: there is no directory, or more than one.
+    """
+    words = _words(values, argv, doc, own)
+    if len(words) != 1:
+        raise exits.UsageError(
+            f"Name the directory of one dataset, as in: {example}. "
+            f"Received: {' '.join(words) or 'none'}."
+        )
+    return [argv[0], *words]
+
+
+def _words(
+    values: FlagValues, argv: Sequence[str], doc: str | None, own: Iterable[Flag]
+) -> list[str]:
     text = answer(argv, doc, own, values.flags_by_module_dict())
     if text:
         print(text, flush=True)
         sys.exit(exits.DONE)
-    words = values(argv)[1:]
-    if words:
-        raise exits.UsageError(f"Flags begin with --. Received: {' '.join(words)}. {hint}".strip())
+    return values(argv)[1:]
 
 
 def answer(
