@@ -17,7 +17,7 @@ import json
 import pathlib
 from collections.abc import Iterator
 
-from data_pipeline import face_archive, face_search, faces
+from data_pipeline import face_archive, face_search, faces, faults
 from data_pipeline.face_archive import Stored
 from data_pipeline.face_search import Options, Rejection
 from data_pipeline.locations import File, Location
@@ -212,6 +212,7 @@ def _faces(video: Video, found: Stored) -> Iterator[Reference]:
 def extract(batch: Batch) -> int:
     """Searches the videos of a batch; returns how many, once their faces are on disk."""
     for task in batch.tasks:
+        faults.before("extract")
         face_archive.write(pathlib.Path(task.archive), _find(task, batch.options))
     return len(batch.tasks)
 
@@ -222,6 +223,7 @@ def _find(
     original = face_archive.read(pathlib.Path(task.original)) if task.original else None
     track = original.track if isinstance(original, Stored) else None
     try:
+        faults.before("read")
         # A file is read as it is needed, a member of an archive as a whole.
         location = task.location
         path = pathlib.Path(location.path) if isinstance(location, File) else None

@@ -11,7 +11,7 @@ import pathlib
 import zipfile
 from typing import Any
 
-from data_pipeline import entries
+from data_pipeline import entries, faults
 from data_pipeline.face_search import Face, Rejection, Sample, Track
 from data_pipeline.faces import Box
 from data_pipeline.locations import Location
@@ -37,10 +37,12 @@ def write(path: pathlib.Path, found: tuple[Track, list[Face]] | Rejection) -> No
         with zipfile.ZipFile(temporary, "w") as archive:
             # A ZipInfo of its own has no time of day in it.
             track = json.dumps(dataclasses.asdict(result))
+            faults.before("write")
             archive.writestr(zipfile.ZipInfo(_TRACK), track)
             for face in squares:
                 name = f"{face.frame}_{face.index}{_SUFFIX}"
                 archive.writestr(zipfile.ZipInfo(name), face.jpeg)
+        faults.before("rename")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from typing import Any
 from data_pipeline import publish, report
 from data_pipeline.examination import Examination
 from data_pipeline.references import Reject
-from tfrecords import exits, manifest, names
+from tfrecords import exits, names
 from tfrecords.manifest import Manifest, Shard, Split
 
 LOST = "lost"  # a reason for a reject
@@ -68,7 +68,7 @@ def enter(
     return entered
 
 
-def by_class(before: Manifest, after: Manifest) -> dict[str, dict[str, Counts]]:
+def by_class(before: Manifest, after: Manifest) -> dict[str, Counts]:
     """Returns by split, target and class name how many records were lost, if any were."""
     return {
         name: {

@@ -14,6 +14,7 @@ from typing import Any
 from data_pipeline import (
     console,
     extraction,
+    faults,
     image_policy,
     kaggle,
     locations,
@@ -127,6 +128,7 @@ def _source(config: BuildConfig) -> pathlib.Path | None:
 
 
 def _list(config: BuildConfig, source: pathlib.Path | None) -> Listing:
+    faults.before("list")
     layout = LAYOUTS[config.layout_name]
     listing = layout.list_source(source, config.source_options())
     taken = listing
@@ -324,6 +326,7 @@ def _write(
 ) -> list[write.Sidecar]:
     (directory / write.SIDECARS).mkdir(parents=True, exist_ok=True)
     _remove_leftovers(directory)
+    faults.before("write")
     (directory / publish.COMMAND).write_text(config.command() + "\n", encoding="utf-8")
     image_size = _image_size(config, survey.listing)
     left = [shard for shard in planned.shards if write.is_left(directory, shard)]
@@ -375,6 +378,11 @@ def _run_stage(
         raise
     except Exception as error:
         # What happens in a worker arrives as text, in exceptions of the runner's choice.
+        if "[Errno 5]" in str(error):
+            raise exits.MachineError(
+                f"The disk of {config.data_dir}, or another one, failed. What is done is kept: see "
+                "to the disk and run the same command again."
+            ) from error
         if "[Errno 28]" not in str(error) and "[Errno 122]" not in str(error):
             raise
         free = shutil.disk_usage(config.data_dir).free

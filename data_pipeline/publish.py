@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from data_pipeline import exploration, look_alikes, references, report, statistics, write
+from data_pipeline import exploration, faults, look_alikes, references, report, statistics, write
 from data_pipeline.config import BuildConfig
 from data_pipeline.plan import Plan
 from data_pipeline.references import Reject
@@ -49,13 +49,19 @@ def publish(
     numbers["look_alikes"] = look_alikes.write(pictures, survey, planned.look_alikes)
     write_json(directory / names.STATISTICS, numbers)
     write_rejects(directory / names.REJECTS, rejects)
+    faults.before("write")
     report.write(directory, content)
+    faults.before("write")
     tfds_files.write(content, directory)
+    faults.before("write")
     manifest.write(content, directory)
     built = swap_in(directory, config.directory)
+    faults.before("remove")
     shutil.rmtree(built.directory / write.SIDECARS)
+    faults.before("remove")
     (built.directory / COMMAND).unlink()
     for stale in config.parent.glob(f"{config.version}.incomplete-*"):
+        faults.before("remove")
         shutil.rmtree(stale)
     (config.parent / f"{config.version}.rejects.jsonl").unlink(missing_ok=True)
     return built
@@ -134,11 +140,13 @@ def _statistics(
 def write_rejects(path: pathlib.Path, rejects: Iterable[Reject]) -> None:
     """Writes one JSON line for each file: its image_id, reason and detail."""
     lines = (json.dumps(dataclasses.asdict(reject)) + "\n" for reject in rejects)
+    faults.before("write")
     path.write_text("".join(lines), encoding="utf-8")
 
 
 def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
     """Writes a JSON file."""
+    faults.before("write")
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
@@ -153,6 +161,7 @@ def swap_in(incomplete: pathlib.Path, directory: pathlib.Path) -> dataset.Datase
     """
     dataset.load(incomplete)
     _sync(incomplete)
+    faults.before("rename")
     if directory.exists():
         with directories.replace(directory):
             _replace(incomplete, directory)
@@ -164,11 +173,14 @@ def swap_in(incomplete: pathlib.Path, directory: pathlib.Path) -> dataset.Datase
 
 def _replace(incomplete: pathlib.Path, directory: pathlib.Path) -> None:
     if _exchange(incomplete, directory):
+        faults.before("remove")
         shutil.rmtree(incomplete)
         return
     replaced = directory.with_name(directory.name + _REPLACED)
     directory.rename(replaced)
+    faults.before("rename")
     incomplete.rename(directory)
+    faults.before("remove")
     shutil.rmtree(replaced)
 
 
@@ -238,6 +250,7 @@ def _sync(directory: pathlib.Path) -> None:
     """Makes the names in a directory durable."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
+        faults.before("fsync")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -6,7 +6,6 @@ manifest, the rejects, the statistics. Either way the repaired directory is put 
 damaged one, with which it shares the healthy shards, and takes its name at one stroke.
 """
 
-import dataclasses
 import os
 import pathlib
 import shutil
@@ -95,6 +94,8 @@ def _config(directory: pathlib.Path, content: Manifest, source: str | None) -> B
         config = BuildConfig(**options, data_dir=str(directory.parent.parent))
     except TypeError:
         raise exits.DataError("the manifest has no options that this software knows.") from None
+    if config.dataset != content.dataset:
+        raise exits.DataError("the manifest does not say how it was built.")
     if config.directory != directory:
         raise exits.DataError(
             f"it must lie in {content.dataset}/{content.version}, as it was built, to be built "

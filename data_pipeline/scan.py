@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from data_pipeline import isolation
+from data_pipeline import faults, isolation
 from data_pipeline.appearance import Appearance
 from data_pipeline.image_policy import Reason, Rejection
 from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
@@ -36,6 +36,7 @@ class Batch:
 
 def scan(batch: Batch) -> int:
     """Looks at the references of a batch; returns how many, once their facts are on disk."""
+    faults.before("scan")
     with concurrent.futures.ThreadPoolExecutor(READ_THREADS) as threads:
         lines = list(threads.map(_line, batch.references))
     _save(pathlib.Path(batch.directory), lines)
@@ -47,7 +48,9 @@ def _save(directory: pathlib.Path, lines: Sequence[str]) -> pathlib.Path:
     # The number of references is in the name, so that progress is counted without opening files.
     name = f"{digest[:32]}-{len(lines)}{_SUFFIX}"
     temporary = directory / f".{name}.{os.getpid()}"
+    faults.before("write")
     temporary.write_text("".join(lines), encoding="utf-8")
+    faults.before("rename")
     temporary.replace(directory / name)
     return directory / name
 
@@ -55,6 +58,7 @@ def _save(directory: pathlib.Path, lines: Sequence[str]) -> pathlib.Path:
 def look(reference: Reference) -> Facts | Reject:
     """Returns the facts of a file, or why it cannot be used."""
     try:
+        faults.before("read")
         data = reference.location.read()
     except OSError as error:
         return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
@@ -154,6 +158,7 @@ class Known:
         if lines:
             old.discard(_save(self.directory, lines))
         for path in old:
+            faults.before("remove")
             path.unlink()
 
     def missing(self, references: Iterable[Reference]) -> list[Batch]:

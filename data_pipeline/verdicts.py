@@ -9,6 +9,7 @@ import os
 import pathlib
 from collections.abc import Callable, Iterable
 
+from data_pipeline import faults
 from data_pipeline.plan import Plan
 from data_pipeline.references import Reject
 from data_pipeline.survey import Survey
@@ -38,7 +39,9 @@ class Verdicts:
         if new:
             self._reasons |= new
             temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+            faults.before("write")
             temporary.write_text(json.dumps(self._reasons), encoding="utf-8")
+            faults.before("rename")
             temporary.replace(self._path)
         return bool(new)
 

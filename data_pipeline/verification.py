@@ -40,7 +40,7 @@ def verify(directory: pathlib.Path, full: bool) -> None:
     if damages:
         num_damaged = len({damage.file for damage in damages})
         raise exits.DataError(
-            f"{directory}: {num_damaged:,} damaged files; the dataset has {len(shards):,} shards. Mend them: "
+            f"{directory}: damage in {num_damaged:,} file{'s' * (num_damaged > 1)}. Repair it: "
             f"python -m data_pipeline.repair {shlex.quote(str(directory))}"
         )
     size = sum(shard.bytes for shard in shards)

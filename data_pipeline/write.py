@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from data_pipeline import encoding, image_policy, isolation
+from data_pipeline import encoding, faults, image_policy, isolation
 from data_pipeline.plan import Scanned, ShardPlan
 from data_pipeline.references import CHANGED, UNREADABLE, Facts, Reference, Reject
 from tfrecords import exits, framing, schema
@@ -120,6 +120,7 @@ def write(task: Task) -> str:
         sidecar = _write_records(task, temporary)
         if sidecar.records:
             _check(temporary, sidecar)
+            faults.before("rename")
             temporary.replace(directory / name)
         _write_sidecar(directory, sidecar)
     finally:
@@ -137,12 +138,14 @@ def _write_records(task: Task, path: pathlib.Path) -> Sidecar:
             if isinstance(stored, Reject):
                 rejects.append(stored)
                 continue
+            faults.before("write")
             writer.write(_record(reference, stored).serialize())
             originals += stored.is_original
             repaired += stored.is_repaired
             kept.append(_stored(stored))
             for target, index in reference.targets.items():
                 counts[target][str(index)] += 1
+        faults.before("fsync")
     return Sidecar(
         shard=task.shard.name,
         planned=len(task.shard.items),
@@ -179,6 +182,7 @@ def _store_ahead(task: Task) -> Iterator[tuple[Scanned, image_policy.Stored | Re
 
 def _store(reference: Reference, facts: Facts, task: Task) -> image_policy.Stored | Reject:
     try:
+        faults.before("read")
         data = reference.location.read()
     except OSError as error:
         return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
@@ -213,7 +217,10 @@ def _write_sidecar(directory: pathlib.Path, sidecar: Sidecar) -> None:
     path = sidecar_path(directory, sidecar.shard)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("w", encoding="utf-8") as file:
+        faults.before("write")
         json.dump(dataclasses.asdict(sidecar), file)
         file.flush()
+        faults.before("fsync")
         os.fsync(file.fileno())
+    faults.before("rename")
     temporary.replace(path)

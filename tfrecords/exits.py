@@ -74,17 +74,25 @@ def run(program: Callable[[], object], usage_errors: tuple[type[Exception], ...]
             raise
         sys.exit(INTERRUPTED)
     except OSError as error:
-        if error.errno in _CLOSED:
-            _leave(ENVIRONMENT, f"{error.filename} cannot be used: {error.strerror}.")
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        message = _of_the_machine(error)
+        if message is None:
             raise
-        where = f" while writing {error.filename}" if error.filename else ""
-        _leave(
-            ENVIRONMENT,
-            f"The disk is full{where}. Nothing that was finished is lost: "
-            "make room and run the same command again.",
-        )
+        _leave(ENVIRONMENT, message)
     sys.exit(DONE)
+
+
+def _of_the_machine(error: OSError) -> str | None:
+    """Returns what to say of a place that the system refuses; None where that is no such error."""
+    if error.errno in _CLOSED:
+        return f"{error.filename} cannot be used: {error.strerror}."
+    kept = "Nothing that was finished is lost:"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" while writing {error.filename}" if error.filename else ""
+        return f"The disk is full{where}. {kept} make room and run the same command again."
+    if error.errno == errno.EIO:
+        where = f" at {error.filename}" if error.filename else ""
+        return f"A disk failed{where}. {kept} see to the disk and run the same command again."
+    return None
 
 
 def leave_when_interrupted() -> None:
