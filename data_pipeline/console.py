@@ -52,6 +52,17 @@ def say_plan(config: BuildConfig, survey: Survey, image_size: int, planned: plan
     _say_rejects(rejects)
 
 
+def say_abandoned(config: BuildConfig, planned: plan.Plan) -> None:
+    """Says that an unfinished build of this version was planned otherwise, if there is one."""
+    name = names.incomplete_directory(config.version, planned.digest)
+    found = {path.name for path in config.parent.glob(f"{config.version}.incomplete-*")}
+    if found - {name} and name not in found:
+        print(
+            "An unfinished build of this version had another plan: the source or the flags have "
+            "changed since. It is begun anew."
+        )
+
+
 def say_results(
     config: BuildConfig, planned: plan.Plan, built: dataset.Dataset, rejects: Sequence[Reject]
 ) -> None:

@@ -68,6 +68,7 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
         _, planned = kept.settle(survey, functools.partial(_plan, config))
         built = _published(config, planned, survey.num_listed)
         if built is None:
+            console.say_abandoned(config, planned)
             built = _build(config, survey, known, kept)
             _prune(known, listing, source)
     return built

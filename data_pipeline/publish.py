@@ -173,15 +173,25 @@ def swap_in(incomplete: pathlib.Path, directory: pathlib.Path) -> dataset.Datase
 
 def _replace(incomplete: pathlib.Path, directory: pathlib.Path) -> None:
     if _exchange(incomplete, directory):
-        faults.before("remove")
-        shutil.rmtree(incomplete)
+        _delete(incomplete)
         return
     replaced = directory.with_name(directory.name + _REPLACED)
     directory.rename(replaced)
     faults.before("rename")
     incomplete.rename(directory)
+    _delete(replaced)
+
+
+def _delete(directory: pathlib.Path) -> None:
+    """Deletes an old dataset, its manifest last, by which `recover` knows what a kill has left."""
+    for path in directory.iterdir():
+        faults.before("remove")
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != names.MANIFEST:
+            path.unlink()
     faults.before("remove")
-    shutil.rmtree(replaced)
+    shutil.rmtree(directory)
 
 
 def check_replaceable(directory: pathlib.Path) -> None:
@@ -219,6 +229,9 @@ def _is_ours(name: str) -> bool:
 def recover(directory: pathlib.Path) -> None:
     """Mends what a kill in the middle of `swap_in` has left."""
     if directory.exists():
+        if (directory / names.MANIFEST).exists():
+            shutil.rmtree(directory / write.SIDECARS, ignore_errors=True)
+            (directory / COMMAND).unlink(missing_ok=True)
         for path in directory.parent.glob(f"{directory.name}.incomplete-*"):
             # An old dataset that was exchanged for the new one, and not yet deleted.
             if (path / names.MANIFEST).exists() and not (path / write.SIDECARS).exists():

@@ -66,10 +66,10 @@ def test_a_file_cut_off_loses_its_last_record(tmp_path):
 
 
 def test_bytes_that_are_missing_cost_the_record_they_are_missing_from(tmp_path):
-    content = _framed()
+    content = _framed([*RECORDS, b"fifth" * 100])
     del content[STARTS[2] + 100 : STARTS[2] + 200]
     records, gaps = _split(salvage.read_records(_write(tmp_path / "shard", content)))
-    assert records == [RECORDS[0], RECORDS[1], RECORDS[3]]
+    assert records == [RECORDS[0], RECORDS[1], RECORDS[3], b"fifth" * 100]
     assert gaps == [(77, 3416, "fails its checksum")]
 
 

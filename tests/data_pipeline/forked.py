@@ -1,0 +1,38 @@
+"""Builds in processes of their own that need not import Beam again, and may be killed."""
+
+import multiprocessing
+import os
+import pathlib
+import sys
+
+from data_pipeline import faults, pipeline
+from data_pipeline.config import BuildConfig
+from tfrecords import exits
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["pytest", "tests.data_pipeline.forked"])
+PATIENCE = 120  # seconds
+
+
+def build(config: BuildConfig, output: pathlib.Path, **environment: str) -> int:
+    """Builds in a process with further variables; returns its exit code.
+
+    What it says goes to a file.
+    """
+    process = _CONTEXT.Process(target=_build, args=(config, output, environment))
+    process.start()
+    process.join(PATIENCE)
+    if process.exitcode is None:
+        process.kill()
+        raise AssertionError("a build hangs")
+    return process.exitcode
+
+
+def _build(config: BuildConfig, output: pathlib.Path, environment: dict[str, str]) -> None:
+    os.environ.pop(faults.VARIABLE, None)
+    os.environ.update(environment)
+    with output.open("w") as file:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(file.fileno(), stream.fileno())
+    sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
+    exits.run(lambda: pipeline.build_dataset(config))
