@@ -1,5 +1,6 @@
 """Builds in processes of their own that need not import Beam again, and may be killed."""
 
+import logging
 import multiprocessing
 import os
 import pathlib
@@ -35,4 +36,5 @@ def _build(config: BuildConfig, output: pathlib.Path, environment: dict[str, str
         for stream in (sys.stdout, sys.stderr):
             os.dup2(file.fileno(), stream.fileno())
     sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
+    logging.disable()  # of Beam, as the command does
     exits.run(lambda: pipeline.build_dataset(config))

@@ -41,7 +41,7 @@ def builds(tmp_path_factory):
     shutil.rmtree(root / "old" / "tiny" / pipeline.SCAN_CACHE)
     new = dataclasses.replace(old, data_dir=str(root / "new"))
     assert forked.build(new, root / "new.txt") == 0
-    return new, root / "old", _content(root / "old"), _content(root / "new")
+    return new, root / "old", _shards(_content(root / "old")), _content(root / "new")
 
 
 def _content(data_dir):
@@ -51,7 +51,8 @@ def _content(data_dir):
         path.name: hashlib.sha256(
             path.read_bytes().replace(str(data_dir).encode(), b"")  # the command names it
         ).hexdigest()
-        for path in directory.iterdir()
+        for path in directory.rglob("*")
+        if path.is_file()
     }
 
 
@@ -77,7 +78,7 @@ def test_a_build_killed_at_any_moment_leaves_one_dataset_and_is_finished_by_the_
     )
     assert code == -signal.SIGKILL
     dataset.load(config.directory)
-    assert _shards(_content(tmp_path / "data")) in (_shards(old), _shards(new))
+    assert _shards(_content(tmp_path / "data")) in (old, _shards(new))
     assert forked.build(config, tmp_path / "output.txt") == 0
     assert _content(tmp_path / "data") == new
     assert _left(config) == [".lock", pipeline.SCAN_CACHE, "1.0.0"]
@@ -107,7 +108,7 @@ def test_a_full_or_failing_disk_ends_a_build_with_a_word_and_the_next_finishes(
         assert code == exits.ENVIRONMENT
         assert ("full" if effect == "enospc" else "failed") in said
     dataset.load(config.directory)
-    assert _shards(_content(tmp_path / "data")) in (_shards(old), _shards(new))
+    assert _shards(_content(tmp_path / "data")) in (old, _shards(new))
     assert forked.build(config, tmp_path / "output.txt") == 0
     assert _content(tmp_path / "data") == new
 
@@ -127,7 +128,7 @@ def test_a_second_build_on_the_same_directory_is_refused(builds, tmp_path):
     with directories.exclusive(config.parent, "--data_dir"):
         assert forked.build(config, tmp_path / "output.txt") == exits.USAGE
     assert "is in use by another process" in (tmp_path / "output.txt").read_text()
-    assert _content(tmp_path / "data") == builds[2]
+    assert _shards(_content(tmp_path / "data")) == builds[2]
 
 
 def test_a_source_that_changed_under_a_build_is_noticed(builds, tmp_path):
