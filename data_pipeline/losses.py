@@ -63,8 +63,8 @@ def enter(
         # It is no longer what the plan says, and no build or run must take it for that.
         plan_digest=hashlib.sha256("".join([content.plan_digest, *hashes]).encode()).hexdigest(),
     )
-    rejects = _enter_rejects(directory, lost)
-    _enter_statistics(directory, entered, rejects)
+    _enter_rejects(directory, lost)
+    _enter_statistics(directory, entered)
     return entered
 
 
@@ -125,7 +125,7 @@ def _lost(examined: Examination) -> Iterator[Reject]:
         )
 
 
-def _enter_rejects(directory: pathlib.Path, lost: Sequence[Reject]) -> list[Reject]:
+def _enter_rejects(directory: pathlib.Path, lost: Sequence[Reject]) -> None:
     path = directory / names.REJECTS
     rejects = list(lost)
     try:
@@ -135,14 +135,13 @@ def _enter_rejects(directory: pathlib.Path, lost: Sequence[Reject]) -> list[Reje
         print(f"{path.name} could not be read, and names the lost records alone: {error}")
     rejects.sort(key=lambda reject: reject.image_id)
     publish.write_rejects(path, rejects)
-    return rejects
 
 
-def _enter_statistics(directory: pathlib.Path, content: Manifest, rejects: list[Reject]) -> None:
+def _enter_statistics(directory: pathlib.Path, content: Manifest) -> None:
     path = directory / names.STATISTICS
+    shards = [shard for split in content.splits.values() for shard in split.shards]
     try:
         numbers: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        shards = [shard for split in content.splits.values() for shard in split.shards]
         numbers |= {
             "listed": content.listed,
             "written": content.num_examples,
@@ -153,8 +152,7 @@ def _enter_statistics(directory: pathlib.Path, content: Manifest, rejects: list[
             "shards": len(shards),
             "bytes": sum(shard.bytes for shard in shards),
         }
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        print(f"{path.name} and {names.REPORT} could not be brought up to date: {error!r}")
-        return
-    publish.write_json(path, numbers)
-    report.write(directory, content, numbers, rejects, [])
+        publish.write_json(path, numbers)
+        report.write(directory, content)
+    except (exits.DataError, OSError, KeyError, TypeError, ValueError) as error:
+        print(f"{path.name} and {names.REPORT} could not be brought up to date: {error}")

@@ -90,7 +90,8 @@ def rewrite(
       UsageError, MachineError: see `tfrecords.exits`.
     """
     cache = config.parent / SCAN_CACHE
-    listing = _extract(config, _list(config), config.parent / FACES)
+    listing = _list(config, _source(config))
+    listing = _extract(config, listing, config.parent / FACES)
     survey = _scan(config, listing, scan.Known(cache))
     kept = verdicts.Verdicts(cache, _image_size(config, listing))
     settled, planned = kept.settle(survey, functools.partial(_plan, config))
