@@ -22,10 +22,13 @@ def of_classes(
     scanned: Iterable[Scanned], targets: Mapping[str, Target]
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Returns by target and class name what its files are like; see `of_files`."""
-    scanned = list(scanned)
+    by_class: dict[str, dict[int, list[Facts]]] = {name: {} for name in targets}
+    for reference, facts in scanned:
+        for name in targets:
+            by_class[name].setdefault(reference.targets[name], []).append(facts)
     return {
         name: {
-            class_name: of_files([facts for ref, facts in scanned if ref.targets[name] == index])
+            class_name: of_files(by_class[name].get(index, []))
             for index, class_name in enumerate(target.class_names)
         }
         for name, target in targets.items()
