@@ -16,12 +16,14 @@ if __name__ == "__main__":
     exits.leave_when_interrupted()
     logging.disable()  # of Beam, as in `build`
 
-from absl import app, flags
+from absl import flags
 
 from data_pipeline import local_runner, repairing
 
-FLAGS = flags.FLAGS
-flags.DEFINE_string("source", None, "Where the source lies now, if not where it was built from.")
+FLAGS = flags.FlagValues()
+flags.DEFINE_string(
+    "source", None, "Where the source lies now, if not where it was built from.", flag_values=FLAGS
+)
 
 
 def main(argv: list[str]) -> None:
@@ -38,10 +40,9 @@ def parse_flags(argv: list[str]) -> list[str]:
     Raises:
       UsageError: there is no directory, or more than one.
     """
-    own = FLAGS.get_key_flags_for_module(__name__)
     example = "python -m data_pipeline.repair data/sample/1.0.0"
-    return usage.parse_directory(FLAGS, argv, __doc__, own, example)
+    return usage.parse_directory(FLAGS, argv, __doc__, example)
 
 
 if __name__ == "__main__":
-    exits.run(lambda: app.run(main, sys.argv, flags_parser=parse_flags), (flags.Error,))
+    exits.run(lambda: main(parse_flags(sys.argv)), (flags.Error,))

@@ -13,15 +13,16 @@ from tfrecords import exits, usage
 if __name__ == "__main__":
     exits.leave_when_interrupted()
 
-from absl import app, flags
+from absl import flags
 
 from data_pipeline import verification
 
-FLAGS = flags.FLAGS
+FLAGS = flags.FlagValues()
 flags.DEFINE_bool(
     "full",
     False,
     "Read every record: its checksums, its features, its image; else the sizes of the files.",
+    flag_values=FLAGS,
 )
 
 
@@ -36,10 +37,9 @@ def parse_flags(argv: list[str]) -> list[str]:
     Raises:
       UsageError: there is no directory, or more than one.
     """
-    own = FLAGS.get_key_flags_for_module(__name__)
     example = "python -m data_pipeline.verify data/sample/1.0.0"
-    return usage.parse_directory(FLAGS, argv, __doc__, own, example)
+    return usage.parse_directory(FLAGS, argv, __doc__, example)
 
 
 if __name__ == "__main__":
-    exits.run(lambda: app.run(main, sys.argv, flags_parser=parse_flags), (flags.Error,))
+    exits.run(lambda: main(parse_flags(sys.argv)), (flags.Error,))

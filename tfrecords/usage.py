@@ -2,14 +2,13 @@
 
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from tfrecords import exits
 
-_SHORT = {"--help", "-help", "--helpshort", "-h", "-?"}
-_FULL = "--helpfull"
-_END = "--flagfile=FILE takes flags from a file. --helpfull shows the flags of libraries too."
+_HELP = {"--help", "-help", "--helpfull", "--helpshort", "-h", "-?"}
+_END = "--flagfile=FILE takes flags from a file."
 _COLUMN, _WIDTH = 29, 100  # characters: where the explanations begin, and where they end
 
 
@@ -23,39 +22,44 @@ class Flag(Protocol):
 
 
 class FlagValues(Protocol):
-    """All flags of a process; absl's `FLAGS` is such."""
+    """The flags of a command, by their names; `absl.flags.FlagValues` is such."""
 
     def __call__(self, argv: Sequence[str]) -> list[str]:
-        """Parses the flags, and returns the other words."""
+        """Parses the flags, and returns the program and the other words."""
         ...
 
-    def flags_by_module_dict(self) -> Mapping[str, Iterable[Flag]]:
-        """Returns the flags by the module that defined them."""
+    def __iter__(self) -> Iterator[str]:
+        """Yields the names."""
+        ...
+
+    def __getitem__(self, name: str) -> Flag:
+        """Returns a flag."""
         ...
 
 
-def parse(
-    values: FlagValues, argv: Sequence[str], doc: str | None, own: Iterable[Flag], hint: str = ""
-) -> None:
+def parse(values: FlagValues, argv: Sequence[str], doc: str | None, hint: str = "") -> list[str]:
     """Parses the flags of a command that takes nothing else; answers and leaves if asked for help.
 
     Args:
-      values: where the flags are defined, and get their values.
+      values: where the command's flags are defined, and get their values.
       argv: the words of the command line, the program first.
       doc: says what the command does.
-      own: the command's flags, without those of libraries.
       hint: a sentence for whoever gave a word that is no flag.
+
+    Returns:
+      The program.
 
     Raises:
       UsageError: a word is no flag.
     """
-    words = _words(values, argv, doc, own)
+    words = _words(values, argv, doc)
     if words:
         raise exits.UsageError(f"Flags begin with --. Received: {' '.join(words)}. {hint}".strip())
+    return [argv[0]]
 
 
 def parse_directory(
-    values: FlagValues, argv: Sequence[str], doc: str | None, own: Iterable[Flag], example: str
+    values: FlagValues, argv: Sequence[str], doc: str | None, example: str
 ) -> list[str]:
     """Parses the flags of a command that takes one directory; answers if asked for help.
 
@@ -63,7 +67,6 @@ def parse_directory(
       values: as for `parse`.
       argv: the words of the command line, the program first.
       doc: says what the command does.
-      own: the command's flags.
       example: a command line that is right.
 
     Returns:
@@ -72,7 +75,7 @@ def parse_directory(
     Raises:
       UsageError: there is no directory, or more than one.
     """
-    words = _words(values, argv, doc, own)
+    words = _words(values, argv, doc)
     if len(words) != 1:
         raise exits.UsageError(
             f"Name the directory of one dataset, as in: {example}. "
@@ -81,41 +84,16 @@ def parse_directory(
     return [argv[0], *words]
 
 
-def _words(
-    values: FlagValues, argv: Sequence[str], doc: str | None, own: Iterable[Flag]
-) -> list[str]:
-    text = answer(argv, doc, own, values.flags_by_module_dict())
-    if text:
-        print(text, flush=True)
+def _words(values: FlagValues, argv: Sequence[str], doc: str | None) -> list[str]:
+    if _HELP.intersection(argv):
+        print(text([values[name] for name in values], doc), flush=True)
         sys.exit(exits.DONE)
     return values(argv)[1:]
 
 
-def answer(
-    words: Sequence[str],
-    doc: str | None,
-    flags: Iterable[Flag],
-    by_module: Mapping[str, Iterable[Flag]],
-) -> str | None:
-    """Returns the help that a command's words ask for, or None where they ask for none.
-
-    Args:
-      words: of the command line.
-      doc: says what the command does.
-      flags: of the command.
-      by_module: all flags, also those of libraries, for whoever asks for the full help.
-    """
-    if _FULL not in words and not _SHORT.intersection(words):
-        return None
-    own = list(flags)
-    sections = [(doc or "").strip(), _list(own), _END]
-    if _FULL in words:
-        known = {flag.name for flag in own}
-        for module, foreign in sorted(by_module.items()):
-            others = [flag for flag in foreign if flag.name not in known]
-            if others:
-                sections.append(f"Of {module}:\n{_list(others)}")
-    return "\n\n".join(sections)
+def text(flags: Iterable[Flag], doc: str | None) -> str:
+    """Returns the help of a command: what it does, and a line or more for each of its flags."""
+    return "\n\n".join([(doc or "").strip(), _list(flags), _END])
 
 
 def _list(flags: Iterable[Flag]) -> str:

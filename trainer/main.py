@@ -10,7 +10,7 @@ from tfrecords import exits, usage
 if __name__ == "__main__":
     exits.leave_when_interrupted()
 
-from absl import app, flags, logging
+from absl import flags, logging
 
 from trainer import quiet
 
@@ -22,7 +22,7 @@ with quiet.native_stderr():
 
     tf.config.list_physical_devices()  # looks for drivers, and says so
 
-FLAGS = flags.FLAGS
+FLAGS = flags.FlagValues()
 train_flags.define(FLAGS)
 
 
@@ -39,9 +39,8 @@ def parse_flags(argv: list[str]) -> list[str]:
     Raises:
       UsageError: a word is no flag.
     """
-    usage.parse(FLAGS, argv, __doc__, FLAGS.get_flags_for_module(train_flags))
-    return argv[:1]
+    return usage.parse(FLAGS, argv, __doc__)
 
 
 if __name__ == "__main__":
-    exits.run(lambda: app.run(main, sys.argv, flags_parser=parse_flags), (flags.Error,))
+    exits.run(lambda: main(parse_flags(sys.argv)), (flags.Error,))

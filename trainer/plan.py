@@ -11,7 +11,7 @@ from tfrecords import exits, usage
 if __name__ == "__main__":
     exits.leave_when_interrupted()
 
-from absl import app, flags, logging
+from absl import flags, logging
 
 from trainer import quiet
 
@@ -23,19 +23,27 @@ with quiet.native_stderr():
 
     tf.config.list_physical_devices()  # looks for drivers, and says so
 
-FLAGS = flags.FLAGS
+FLAGS = flags.FlagValues()
 train_flags.define(FLAGS)
-flags.DEFINE_bool("json", False, "Print JSON, for programs.")
+flags.DEFINE_bool("json", False, "Print JSON, for programs.", flag_values=FLAGS)
 flags.DEFINE_integer(
-    "num_replicas", None, "Devices of the training; default: those of --strategy here."
+    "num_replicas",
+    None,
+    "Devices of the training; default: those of --strategy here.",
+    flag_values=FLAGS,
 )
-flags.DEFINE_integer("num_classes", None, "Classes of the model; default: those of the dataset.")
 flags.DEFINE_integer(
-    "num_examples", None, "Examples of the training split; default: those of the dataset."
+    "num_classes", None, "Classes of the model; default: those of the dataset.", flag_values=FLAGS
 )
-flags.DEFINE_bool("probe", True, "Time a few steps here, for the time of an epoch.")
-
-OWN = ("json", "num_replicas", "num_classes", "num_examples", "probe")
+flags.DEFINE_integer(
+    "num_examples",
+    None,
+    "Examples of the training split; default: those of the dataset.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_bool(
+    "probe", True, "Time a few steps here, for the time of an epoch.", flag_values=FLAGS
+)
 
 
 def main(argv: list[str]) -> None:
@@ -58,10 +66,8 @@ def parse_flags(argv: list[str]) -> list[str]:
     Raises:
       UsageError: a word is no flag.
     """
-    own = [FLAGS[name] for name in OWN]
-    usage.parse(FLAGS, argv, __doc__, [*own, *FLAGS.get_flags_for_module(train_flags)])
-    return argv[:1]
+    return usage.parse(FLAGS, argv, __doc__)
 
 
 if __name__ == "__main__":
-    exits.run(lambda: app.run(main, sys.argv, flags_parser=parse_flags), (flags.Error,))
+    exits.run(lambda: main(parse_flags(sys.argv)), (flags.Error,))

@@ -1,31 +1,24 @@
 import dataclasses
-import importlib.util
+import importlib
 import pathlib
 import signal
 import subprocess
 import sys
 
 import pytest
-from absl import flags
 
 from tests import interrupted_import
 from tfrecords import exits
 from trainer import config as configs
-from trainer import training
+from trainer import main, training
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture
-def entry(monkeypatch):
-    """The entry module with flags of its own, as other commands define some of the same names."""
-    own = flags.FlagValues()
-    monkeypatch.setattr(flags, "FLAGS", own)
-    path = ROOT / "trainer" / "main.py"
-    found = importlib.util.spec_from_file_location("entry_of_trainer", path)
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+def entry():
+    """The entry module anew, so that no flag has a value of an earlier test."""
+    return importlib.reload(main)
 
 
 @pytest.fixture

@@ -1,28 +1,19 @@
-import functools
-import importlib.util
+import importlib
 import json
 import pathlib
 
 import pytest
-from absl import flags
 
 from tfrecords import exits
+from trainer import plan as command
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture
-def entry(monkeypatch):
-    """The entry module with flags of its own, as other commands define some of the same names."""
-    own = flags.FlagValues()
-    monkeypatch.setattr(flags, "FLAGS", own)
-    for kind in ("integer", "bool"):
-        define = getattr(flags, f"DEFINE_{kind}")
-        monkeypatch.setattr(flags, f"DEFINE_{kind}", functools.partial(define, flag_values=own))
-    found = importlib.util.spec_from_file_location("entry_of_plan", ROOT / "trainer" / "plan.py")
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+def entry():
+    """The entry module anew, so that no flag has a value of an earlier test."""
+    return importlib.reload(command)
 
 
 @pytest.fixture
