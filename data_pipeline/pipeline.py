@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from data_pipeline import (
+    attempt,
     console,
     extraction,
     faults,
@@ -52,24 +53,27 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
     """
     source = _source(config)
     listing = _list(config, source)
-    cache = config.parent / SCAN_CACHE
+    cache = config.parent.absolute() / SCAN_CACHE
     if config.dry_run:
         _dry_run(config, listing, cache)
         return None
-    with directories.exclusive(config.parent, "--data_dir"):
+    with (
+        directories.exclusive(config.parent, "--data_dir"),
+        attempt.begun(config.parent) as mark,
+    ):
         publish.recover(config.directory)
         if config.overwrite:
             publish.check_replaceable(config.directory)
-        listing = _extract(config, listing, config.parent / FACES)
+        listing = _extract(config, listing, mark, config.parent.absolute() / FACES)
         known = scan.Known(cache)
-        survey = _scan(config, listing, known)
+        survey = _scan(config, listing, known, mark)
         refusals.check_rejects(config, survey.num_listed, survey.rejects)
         kept = verdicts.Verdicts(cache, _image_size(config, listing))
         _, planned = kept.settle(survey, functools.partial(_plan, config))
         built = _published(config, planned, survey.num_listed)
         if built is None:
             console.say_abandoned(config, planned)
-            built = _build(config, survey, known, kept)
+            built = _build(config, survey, known, kept, mark)
             _prune(known, listing, source)
     return built
 
@@ -89,24 +93,39 @@ def rewrite(
       DataError: the source is not there, or is not what the dataset was built from.
       UsageError, MachineError: see `tfrecords.exits`.
     """
-    cache = config.parent / SCAN_CACHE
+    with attempt.begun(config.parent) as mark:
+        return _rewrite(config, digest, shards, directory.absolute(), mark)
+
+
+def _rewrite(
+    config: BuildConfig,
+    digest: str,
+    shards: Collection[str],
+    directory: pathlib.Path,
+    mark: pathlib.Path,
+) -> list[write.Sidecar]:
+    cache = config.parent.absolute() / SCAN_CACHE
     listing = _list(config, _source(config))
-    listing = _extract(config, listing, config.parent / FACES)
-    survey = _scan(config, listing, scan.Known(cache))
+    listing = _extract(config, listing, mark, config.parent.absolute() / FACES)
+    survey = _scan(config, listing, scan.Known(cache), mark)
     kept = verdicts.Verdicts(cache, _image_size(config, listing))
     settled, planned = kept.settle(survey, functools.partial(_plan, config))
     if planned.digest != digest:
         raise exits.DataError("The source, or what the build makes of it, has changed.")
     wanted = tuple(shard for shard in planned.shards if shard.name in shards)
-    return _write(config, settled, dataclasses.replace(planned, shards=wanted), directory)
+    return _write(config, settled, dataclasses.replace(planned, shards=wanted), directory, mark)
 
 
 def _dry_run(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> None:
     """Says what a build would do, and ends as it would where it would be refused."""
-    with tempfile.TemporaryDirectory() as temporary:
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        attempt.begun(pathlib.Path(temporary)) as mark,
+    ):
         faces = pathlib.Path(temporary) / FACES
-        listing = _extract(config, listing, faces, earlier=config.parent / FACES)
-        survey = _scan(config, listing, scan.Known(pathlib.Path(temporary), earlier=cache))
+        listing = _extract(config, listing, mark, faces, earlier=config.parent / FACES)
+        known = scan.Known(pathlib.Path(temporary), earlier=cache)
+        survey = _scan(config, listing, known, mark)
     image_size = _image_size(config, listing)
     kept = verdicts.Verdicts(cache, image_size)
     settled, planned = kept.settle(survey, functools.partial(_plan, config))
@@ -143,6 +162,7 @@ def _list(config: BuildConfig, source: pathlib.Path | None) -> Listing:
 def _extract(
     config: BuildConfig,
     listing: Listing,
+    mark: pathlib.Path,
     directory: pathlib.Path,
     earlier: pathlib.Path | None = None,
 ) -> Listing:
@@ -166,14 +186,15 @@ def _extract(
         with progress.shown(
             "Searching", num_videos, lambda: extraction.count(directory) - before, "videos"
         ):
-            _run_stage(config, "ExtractFaces", stages.ExtractFaces(), batches, num_workers)
+            transform = stages.ExtractFaces(_places(config, mark))
+            _run_stage(config, "ExtractFaces", transform, batches, num_workers)
     found = known.faces()
     console.say_faces(config, found)
     refusals.check_rejects(config, listing.num_listed, found.listing.rejects)
     return found.listing
 
 
-def _scan(config: BuildConfig, listing: Listing, known: scan.Known) -> Survey:
+def _scan(config: BuildConfig, listing: Listing, known: scan.Known, mark: pathlib.Path) -> Survey:
     cache = known.directory
     batches = known.missing(listing.references)
     num_images = sum(len(batch.references) for batch in batches)
@@ -182,7 +203,8 @@ def _scan(config: BuildConfig, listing: Listing, known: scan.Known) -> Survey:
         seconds = sum(ref.location.read_seconds for batch in batches for ref in batch.references)
         num_workers = stages.workers_worth_starting(seconds, config.num_workers)
         with progress.shown("Scanning", num_images, lambda: scan.count(cache) - before):
-            _run_stage(config, "ScanFiles", stages.ScanFiles(), batches, num_workers)
+            transform = stages.ScanFiles(_places(config, mark))
+            _run_stage(config, "ScanFiles", transform, batches, num_workers)
         known.reload()
     scanned, rejects = [], list(listing.rejects)
     for reference in listing.references:
@@ -194,6 +216,12 @@ def _scan(config: BuildConfig, listing: Listing, known: scan.Known) -> Survey:
         else:
             rejects.append(Reject(reference.image_id, UNREADABLE, "the scan left no result"))
     return Survey(listing, tuple(scanned), tuple(rejects))
+
+
+def _places(config: BuildConfig, mark: pathlib.Path) -> list[str]:
+    """Returns what each worker must see."""
+    source = config.source_path
+    return [str(mark)] if source is None else [str(mark), str(source.absolute())]
 
 
 def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
@@ -259,12 +287,16 @@ def _published(config: BuildConfig, planned: plan.Plan, num_listed: int) -> data
 
 
 def _build(
-    config: BuildConfig, survey: Survey, known: scan.Known, kept: verdicts.Verdicts
+    config: BuildConfig,
+    survey: Survey,
+    known: scan.Known,
+    kept: verdicts.Verdicts,
+    mark: pathlib.Path,
 ) -> dataset.Dataset:
     while True:
         settled, planned = kept.settle(survey, functools.partial(_plan, config))
         directory = config.parent / names.incomplete_directory(config.version, planned.digest)
-        sidecars = _write(config, survey, planned, directory)
+        sidecars = _write(config, survey, planned, directory.absolute(), mark)
         rejects = [reject for sidecar in sidecars for reject in sidecar.rejects]
         has_learnt = kept.add(planned, rejects)
         is_full = all(sidecar.records for sidecar in sidecars)
@@ -324,7 +356,11 @@ def _prune(known: scan.Known, listing: Listing, source: pathlib.Path | None) -> 
 
 
 def _write(
-    config: BuildConfig, survey: Survey, planned: plan.Plan, directory: pathlib.Path
+    config: BuildConfig,
+    survey: Survey,
+    planned: plan.Plan,
+    directory: pathlib.Path,
+    mark: pathlib.Path,
 ) -> list[write.Sidecar]:
     (directory / write.SIDECARS).mkdir(parents=True, exist_ok=True)
     _remove_leftovers(directory)
@@ -334,12 +370,16 @@ def _write(
     left = [shard for shard in planned.shards if write.is_left(directory, shard)]
     refusals.check_space(directory, left, image_size)
     if left:
-        tasks = [write.Task(str(directory), shard, image_size, planned.alike) for shard in left]
+        tasks = [
+            write.Task(str(directory), str(mark), shard, image_size, planned.alike)
+            for shard in left
+        ]
         seconds = WRITE_SECONDS * sum(len(shard.items) for shard in left)
         num_workers = config.num_workers or stages.workers_worth_starting(seconds)
         total = sum(len(shard.items) for shard in planned.shards)
         with progress.shown("Writing", total, lambda: _count_written(directory, planned)):
-            _run_stage(config, "WriteShards", stages.WriteShards(), tasks, num_workers)
+            transform = stages.WriteShards(_places(config, mark))
+            _run_stage(config, "WriteShards", transform, tasks, num_workers)
     sidecars = [write.done(directory, shard) for shard in planned.shards]
     lost = [s.name for s, sidecar in zip(planned.shards, sidecars, strict=True) if not sidecar]
     if lost:

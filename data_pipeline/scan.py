@@ -8,12 +8,11 @@ import concurrent.futures
 import dataclasses
 import hashlib
 import json
-import os
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from data_pipeline import faults, isolation
+from data_pipeline import attempt, faults, isolation
 from data_pipeline.appearance import Appearance
 from data_pipeline.image_policy import Reason, Rejection
 from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
@@ -47,7 +46,7 @@ def _save(directory: pathlib.Path, lines: Sequence[str]) -> pathlib.Path:
     digest = hashlib.sha256("".join(lines).encode()).hexdigest()
     # The number of references is in the name, so that progress is counted without opening files.
     name = f"{digest[:32]}-{len(lines)}{_SUFFIX}"
-    temporary = directory / f".{name}.{os.getpid()}"
+    temporary = attempt.temporary(directory / name)
     faults.before("write")
     temporary.write_text("".join(lines), encoding="utf-8")
     faults.before("rename")

@@ -12,7 +12,15 @@ from collections.abc import Sequence
 import apache_beam as beam
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 
-from data_pipeline import extraction, job_server, local_runner, scan, strict_options, write
+from data_pipeline import (
+    attempt,
+    extraction,
+    job_server,
+    local_runner,
+    scan,
+    strict_options,
+    write,
+)
 from tfrecords import exits
 
 # A worker process takes two seconds to start; it must have more to do than that.
@@ -22,25 +30,54 @@ SECONDS_PER_WORKER = 4.0
 class ExtractFaces(beam.PTransform):
     """extraction.Batch -> the number of videos searched (int)."""
 
+    def __init__(self, places: Sequence[str] = ()):
+        super().__init__()
+        self._places = places  # what each worker must see
+
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         """Spreads the batches over the workers."""
-        return batches | "Spread" >> beam.Reshuffle() | "Extract" >> beam.Map(extraction.extract)
+        return (
+            batches | "Spread" >> beam.Reshuffle() | "Extract" >> beam.Map(_extract, self._places)
+        )
 
 
 class ScanFiles(beam.PTransform):
     """scan.Batch -> the number of references looked at (int)."""
 
+    def __init__(self, places: Sequence[str] = ()):
+        super().__init__()
+        self._places = places  # what each worker must see
+
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         """Spreads the batches over the workers."""
-        return batches | "Spread" >> beam.Reshuffle() | "Scan" >> beam.Map(scan.scan)
+        return batches | "Spread" >> beam.Reshuffle() | "Scan" >> beam.Map(_scan, self._places)
 
 
 class WriteShards(beam.PTransform):
     """write.Task -> the name of a shard that is written (str)."""
 
+    def __init__(self, places: Sequence[str] = ()):
+        super().__init__()
+        self._places = places  # what each worker must see
+
     def expand(self, tasks: beam.PCollection) -> beam.PCollection:
         """Spreads the shards over the workers."""
-        return tasks | "Spread" >> beam.Reshuffle() | "Write" >> beam.Map(write.write)
+        return tasks | "Spread" >> beam.Reshuffle() | "Write" >> beam.Map(_write, self._places)
+
+
+def _extract(batch: extraction.Batch, places: Sequence[str]) -> int:
+    attempt.check(*places)
+    return extraction.extract(batch)
+
+
+def _scan(batch: scan.Batch, places: Sequence[str]) -> int:
+    attempt.check(*places)
+    return scan.scan(batch)
+
+
+def _write(task: write.Task, places: Sequence[str]) -> str:
+    attempt.check(*places)
+    return write.write(task)
 
 
 def run(

@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from data_pipeline import encoding, faults, image_policy, isolation
+from data_pipeline import attempt, encoding, faults, image_policy, isolation
 from data_pipeline.plan import Scanned, ShardPlan
 from data_pipeline.references import CHANGED, UNREADABLE, Facts, Reference, Reject
 from tfrecords import exits, framing, schema
@@ -26,9 +26,10 @@ _STORED = ("num_bytes", "width", "height", "quality", "subsampling", "exif")  # 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A shard to be written into a directory."""
+    """A shard to be written into a directory, for the attempt of a mark; absolute paths."""
 
     directory: str
+    mark: str
     shard: ShardPlan
     image_size: int
     alike: image_policy.JpegSettings | None = None
@@ -113,13 +114,17 @@ def done(directory: pathlib.Path, shard: ShardPlan) -> Sidecar | None:
 
 
 def write(task: Task) -> str:
-    """Writes a shard and its sidecar; returns the shard's name."""
+    """Writes a shard and its sidecar, unless they are there; returns the shard's name."""
     directory, name = pathlib.Path(task.directory), task.shard.name
-    temporary = directory / f".{name}.{os.getpid()}"
+    if not is_left(directory, task.shard):
+        return name  # a runner that lost a worker gives its work out again, with what was done
+    temporary = attempt.temporary(directory / name)
     try:
         sidecar = _write_records(task, temporary)
         if sidecar.records:
             _check(temporary, sidecar)
+        attempt.check(task.mark)
+        if sidecar.records:
             faults.before("rename")
             temporary.replace(directory / name)
         _write_sidecar(directory, sidecar)
@@ -215,7 +220,7 @@ def _check(path: pathlib.Path, sidecar: Sidecar) -> None:
 
 def _write_sidecar(directory: pathlib.Path, sidecar: Sidecar) -> None:
     path = sidecar_path(directory, sidecar.shard)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = attempt.temporary(path)
     with temporary.open("w", encoding="utf-8") as file:
         faults.before("write")
         json.dump(dataclasses.asdict(sidecar), file)

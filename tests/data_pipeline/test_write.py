@@ -22,7 +22,9 @@ def _task(tmp_path, contents):
         sha256 = hashlib.sha256(content).hexdigest()
         items.append((reference, Facts(sha256, len(content), "JPEG", "RGB", 24, 16)))
     shard = plan.ShardPlan("tiny-train.tfrecord-00000-of-00001", "train", tuple(items))
-    return write.Task(str(tmp_path), shard, 64)
+    mark = tmp_path / ".attempt-1"
+    mark.touch()
+    return write.Task(str(tmp_path), str(mark), shard, 64)
 
 
 def _ids(tmp_path, task):
