@@ -15,6 +15,7 @@ from data_pipeline import (
     attempt,
     console,
     extraction,
+    failures,
     faults,
     image_policy,
     kaggle,
@@ -416,9 +417,12 @@ def _run_stage(
             num_workers,
             beam_options=config.beam_options,
         )
-    except exits.UsageError:
-        raise
     except Exception as error:
+        told = failures.explained(error)
+        if told is error:
+            raise
+        if told is not None:
+            raise told from error
         # What happens in a worker arrives as text, in exceptions of the runner's choice.
         if "[Errno 5]" in str(error):
             raise exits.MachineError(

@@ -8,7 +8,7 @@ from data_pipeline.locations import File
 from data_pipeline.references import Facts, Reference
 from tests.data_pipeline import fragile_decoder as fragile
 from tests.data_pipeline import painted
-from tfrecords import example, framing
+from tfrecords import example, exits, framing
 
 
 def _task(tmp_path, contents):
@@ -170,3 +170,20 @@ def test_a_full_disk_leaves_no_shard_and_no_sidecar(tmp_path, monkeypatch):
         write.write(task)
     assert not list(tmp_path.glob("*tiny*"))
     assert not list((tmp_path / write.SIDECARS).iterdir())
+
+
+def test_work_that_another_attempt_took_over_puts_nothing_in_its_place(tmp_path):
+    task = _task(tmp_path, [painted.jpeg(1)])
+    (tmp_path / ".attempt-1").unlink()
+    with pytest.raises(exits.MachineError, match="does not see"):
+        write.write(task)
+    assert not (tmp_path / task.shard.name).exists()
+    assert not list(tmp_path.glob(".tiny*"))
+
+
+def test_a_shard_that_is_done_is_not_written_again(tmp_path):
+    task = _task(tmp_path, [painted.jpeg(1)])
+    write.write(task)
+    before = (tmp_path / task.shard.name).stat().st_mtime_ns
+    write.write(task)
+    assert (tmp_path / task.shard.name).stat().st_mtime_ns == before
