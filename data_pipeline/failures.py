@@ -1,4 +1,4 @@
-"""What a failed stage means for the user. Runners pass errors on as text, each in its own wrapping."""
+"""What a failed stage means for the user; runners pass errors on as text, each in its own way."""
 
 import re
 

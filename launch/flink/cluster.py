@@ -82,7 +82,7 @@ def start(directory: pathlib.Path, jars: pathlib.Path) -> dict[str, int]:
             "Stop it with: python -m launch.flink.stop"
         )
     directory.mkdir(parents=True, exist_ok=True)
-    ports = {name: _free_port(port) for name, port in PREFERRED_PORTS.items()}
+    ports = {name: free_port(port) for name, port in PREFERRED_PORTS.items()}
     (directory / _PORTS).write_text(json.dumps(ports), encoding="utf-8")
     try:
         for name, command in _commands(directory.absolute(), jars.absolute(), java, ports).items():
@@ -219,19 +219,30 @@ def _configured(
 
 
 def _start_process(directory: pathlib.Path, name: str, command: list[str]) -> None:
-    with (directory / f"{name}.log").open("w") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    text = f"{process.pid} {' '.join(command)}"
+    # Not by subprocess, which expects that a process is waited for: this one outlives its parent.
+    process = os.posix_spawn(
+        command[0],
+        command,
+        os.environ,
+        setsid=True,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (
+                os.POSIX_SPAWN_OPEN,
+                1,
+                str(directory / f"{name}.log"),
+                os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
+                0o644,
+            ),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+    )
+    text = f"{process} {' '.join(command)}"
     (directory / f"{name}.pid").write_text(text, encoding="utf-8")
 
 
-def _free_port(preferred: int) -> int:
+def free_port(preferred: int) -> int:
+    """Returns a port of 127.0.0.1 that is free: the preferred one, or another, and says so."""
     for port in (preferred, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,0 +1,112 @@
+"""Flink in this process's machine: embedded, and a cluster that loses what it can lose."""
+
+import os
+import signal
+import socket
+
+import pytest
+
+from launch.flink import build, cluster, fetch
+from tests.data_pipeline import engines
+from tfrecords import exits
+
+JARS = engines.ROOT / fetch.JARS
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _needs_flink():
+    try:
+        cluster.find_java()
+    except exits.MachineError as error:
+        pytest.skip(str(error))
+    if fetch.missing(JARS):
+        pytest.skip("needs Flink: python -m launch.flink.fetch")
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    return engines.built_here(tmp_path_factory.mktemp("engines"))
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cluster")
+    try:
+        cluster.start(path, JARS)
+        yield path
+    finally:
+        cluster.stop(path)
+
+
+@pytest.fixture
+def options(directory):
+    return build.options(cluster.ports_of(directory))
+
+
+def _assert_same(data_dir, expected):
+    assert engines.bytes_of(data_dir / "tiny" / "1.0.0") == engines.bytes_of(expected)
+    assert engines.hidden(data_dir / "tiny" / "1.0.0") == []
+
+
+def test_flink_embedded_gives_the_same_bytes(here, tmp_path):
+    source, expected = here
+    done = engines.run(
+        source,
+        tmp_path,
+        [
+            "--runner=FlinkRunner",
+            "--flink_master=[local]",
+            f"--flink_job_server_jar={JARS / fetch.JOB_SERVER}",
+        ],
+    )
+    assert done.returncode == 0, done.stderr
+    _assert_same(tmp_path, expected)
+
+
+def test_a_killed_build_goes_on_beside_the_job_that_it_left(here, tmp_path, options):
+    source, expected = here
+    with engines.started(engines.command(source, tmp_path, options)) as process:
+        engines.wait_for_shards(tmp_path, 2)
+        process.kill()
+    done = engines.run(source, tmp_path, options)
+    assert done.returncode == 0, done.stderr
+    _assert_same(tmp_path, expected)
+
+
+def test_a_build_goes_on_when_a_task_manager_is_killed(here, tmp_path, directory, options):
+    source, expected = here
+    with engines.started(engines.command(source, tmp_path, options)) as process:
+        engines.wait_for_shards(tmp_path, 2)
+        os.kill(cluster.running(directory)["taskmanager-1"], signal.SIGKILL)
+        _, errors = process.communicate(timeout=engines.TIMEOUT_SECONDS)
+    assert process.returncode == 0, errors
+    assert "taskmanager-1" not in cluster.running(directory)
+    _assert_same(tmp_path, expected)
+
+
+def test_a_cluster_is_started_once(directory):
+    with pytest.raises(exits.UsageError, match="A cluster runs already: job_server, jobmanager"):
+        cluster.start(directory, JARS)
+
+
+def test_stopping_ends_what_was_started_and_nothing_else(tmp_path):
+    other = f"{os.getpid()} another command"
+    (tmp_path / "jobmanager.pid").write_text(other, encoding="utf-8")
+    assert cluster.stop(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_build_without_a_cluster_says_how_to_start_one(tmp_path):
+    with pytest.raises(exits.MachineError, match=r"python -m launch\.flink\.start"):
+        cluster.ports_of(tmp_path)
+
+
+def test_a_taken_port_is_named_and_another_is_used(capsys):
+    with socket.socket() as taken:
+        taken.bind((cluster.HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert cluster.free_port(port) != port
+    assert capsys.readouterr().out == f"Port {port} is taken; another is used instead.\n"
