@@ -43,9 +43,9 @@ _TIMEOUT_SECONDS = 60
 _MANIFEST_BYTES = 70  # of a line at most, and of what is left of it on the next
 
 
-def pins(lock: pathlib.Path = LOCK) -> dict[str, str]:
+def pins() -> dict[str, str]:
     """Returns by path in Maven Central the sha256 of each jar."""
-    lines = (line.split() for line in lock.read_text(encoding="utf-8").splitlines())
+    lines = (line.split() for line in LOCK.read_text(encoding="utf-8").splitlines())
     return {path: sha256 for sha256, path in lines}
 
 
