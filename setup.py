@@ -24,6 +24,7 @@ setuptools.setup(
         "data_pipeline": ["*.html"],
         "trainer": ["*.html"],
         "launch": ["*.sh", "*.lock", "recipes/*.flags"],
+        "launch.flink": ["*.lock", "*.xml", "*.md"],
     },
     install_requires=[
         "absl-py>=2.3",
