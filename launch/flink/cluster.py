@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from launch import jars
 from launch.flink import fetch
 from tfrecords import exits
 
@@ -62,19 +63,19 @@ _SETTINGS = {
 }
 
 
-def start(directory: pathlib.Path, jars: pathlib.Path) -> dict[str, int]:
+def start(directory: pathlib.Path, engine: jars.Engine = fetch.FLINK) -> dict[str, int]:
     """Starts a cluster; returns its ports by name.
 
     Args:
       directory: of its process ids, its settings and its logs.
-      jars: the directory that `fetch` has filled.
+      engine: Flink, fetched.
 
     Raises:
       UsageError: a cluster of this directory runs already.
       MachineError: Java or the jars are missing, or a process does not come up.
     """
     java = find_java()
-    if fetch.missing(jars):
+    if engine.missing():
         raise exits.MachineError("Flink is not here yet. Run: python -m launch.flink.fetch")
     if running(directory):
         raise exits.UsageError(
@@ -85,7 +86,7 @@ def start(directory: pathlib.Path, jars: pathlib.Path) -> dict[str, int]:
     ports = {name: free_port(port) for name, port in PREFERRED_PORTS.items()}
     (directory / _PORTS).write_text(json.dumps(ports), encoding="utf-8")
     try:
-        for name, command in _commands(directory.absolute(), jars.absolute(), java, ports).items():
+        for name, command in _commands(directory.absolute(), engine, java, ports).items():
             _start_process(directory, name, command)
             if name == "jobmanager":  # the others look for it
                 _wait(directory, lambda: _num_task_managers(ports) is not None)
@@ -156,19 +157,19 @@ def find_java() -> str:
 
 
 def _commands(
-    directory: pathlib.Path, jars: pathlib.Path, java: str, ports: Mapping[str, int]
+    directory: pathlib.Path, engine: jars.Engine, java: str, ports: Mapping[str, int]
 ) -> dict[str, list[str]]:
     settings = _SETTINGS | {
         "jobmanager.rpc.port": ports["rpc"],
         "rest.port": ports["rest"],
         "io.tmp.dirs": str(directory / "tmp"),
     }
-    opens = [f"--add-opens={package}=ALL-UNNAMED" for package in fetch.OPENS]
+    opens = [f"--add-opens={package}=ALL-UNNAMED" for package in jars.OPENS]
     times = (
         "-Dorg.slf4j.simpleLogger.showDateTime=true",
         "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss",
     )
-    classes = [*opens, *times, "-cp", f"{jars}/*"]
+    classes = [*opens, *times, "-cp", f"{engine.directory.absolute()}/*"]
     flink = "org.apache.flink.runtime"
     commands = {
         "jobmanager": [
@@ -198,7 +199,7 @@ def _commands(
         java,
         "-Xmx512m",
         *classes,
-        fetch.JOB_SERVER_MAIN,
+        engine.main,
         f"--flink-master=http://{HOST}:{ports['rest']}",
         f"--job-host={HOST}",
         f"--job-port={ports['job_server']}",

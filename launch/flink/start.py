@@ -8,7 +8,7 @@ RUN = fetch.DIRECTORY / "cluster"
 
 def main() -> None:
     """Starts it and says how it is used."""
-    ports = cluster.start(RUN, fetch.JARS)
+    ports = cluster.start(RUN)
     print(
         f"A job manager and {cluster.TASK_MANAGERS} task managers run; "
         f"Flink answers at http://{cluster.HOST}:{ports['rest']}. Logs: {RUN}/*.log\n"

@@ -1,5 +1,6 @@
-"""Flink in this process's machine: embedded, and a cluster that loses what it can lose."""
+"""Flink on this machine: embedded, and a cluster that loses what it can lose."""
 
+import dataclasses
 import os
 import signal
 import socket
@@ -10,7 +11,7 @@ from launch.flink import build, cluster, fetch
 from tests.data_pipeline import engines
 from tfrecords import exits
 
-JARS = engines.ROOT / fetch.JARS
+FLINK = dataclasses.replace(fetch.FLINK, directory=engines.ROOT / fetch.FLINK.directory)
 
 pytestmark = pytest.mark.engine
 
@@ -21,7 +22,7 @@ def _needs_flink():
         cluster.find_java()
     except exits.MachineError as error:
         pytest.skip(str(error))
-    if fetch.missing(JARS):
+    if FLINK.missing():
         pytest.skip("needs Flink: python -m launch.flink.fetch")
 
 
@@ -34,7 +35,7 @@ def here(tmp_path_factory):
 def directory(tmp_path_factory):
     path = tmp_path_factory.mktemp("cluster")
     try:
-        cluster.start(path, JARS)
+        cluster.start(path, FLINK)
         yield path
     finally:
         cluster.stop(path)
@@ -58,7 +59,7 @@ def test_flink_embedded_gives_the_same_bytes(here, tmp_path):
         [
             "--runner=FlinkRunner",
             "--flink_master=[local]",
-            f"--flink_job_server_jar={JARS / fetch.JOB_SERVER}",
+            f"--flink_job_server_jar={FLINK.job_server}",
         ],
     )
     assert done.returncode == 0, done.stderr
@@ -88,7 +89,7 @@ def test_a_build_goes_on_when_a_task_manager_is_killed(here, tmp_path, directory
 
 def test_a_cluster_is_started_once(directory):
     with pytest.raises(exits.UsageError, match="A cluster runs already: job_server, jobmanager"):
-        cluster.start(directory, JARS)
+        cluster.start(directory, FLINK)
 
 
 def test_stopping_ends_what_was_started_and_nothing_else(tmp_path):

@@ -1,0 +1,1 @@
+"""Spark inside the build: fetch."""
