@@ -25,6 +25,7 @@ setuptools.setup(
         "trainer": ["*.html"],
         "launch": ["*.sh", "*.lock", "recipes/*.flags"],
         "launch.flink": ["*.lock", "*.xml", "*.md"],
+        "launch.spark": ["*.lock", "*.xml"],
     },
     install_requires=[
         "absl-py>=2.3",

@@ -1,6 +1,7 @@
 """The job server of a portable runner: is it there, and does it stay?"""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 import grpc
@@ -21,7 +22,8 @@ def reached(endpoint: str | None) -> Iterator[None]:
     if endpoint and endpoint != _EMBEDDED:
         _wait_for(endpoint)
     try:
-        yield
+        with _hanging_up_quietly():
+            yield
     except grpc.RpcError as error:
         if not isinstance(error, grpc.Call) or error.code() != grpc.StatusCode.UNAVAILABLE:
             raise
@@ -29,6 +31,22 @@ def reached(endpoint: str | None) -> Iterator[None]:
             f"The job server{f' at {endpoint}' if endpoint else ''} has ended, or cannot be "
             "reached any more. What is done is kept: start it, and run the same command again."
         ) from error
+
+
+@contextlib.contextmanager
+def _hanging_up_quietly() -> Iterator[None]:
+    """Lets threads that worked for the job server in this process end without a traceback."""
+    previous = threading.excepthook
+
+    def note(failure: threading.ExceptHookArgs) -> None:
+        if not isinstance(failure.exc_value, grpc.RpcError):
+            previous(failure)
+
+    threading.excepthook = note
+    try:
+        yield
+    finally:
+        threading.excepthook = previous
 
 
 def _wait_for(endpoint: str) -> None:

@@ -15,6 +15,7 @@ from apache_beam.runners.portability.fn_api_runner import fn_runner
 from data_pipeline import (
     attempt,
     extraction,
+    java,
     job_server,
     local_runner,
     scan,
@@ -103,6 +104,7 @@ def run(
     """
     options = strict_options.parse(beam_options)
     if strict_options.has_runner(options):
+        options = strict_options.parse([*java.launcher(beam_options), *beam_options])
         with job_server.reached(strict_options.job_endpoint(options)):
             _run(name, transform, elements, None, options)
         return

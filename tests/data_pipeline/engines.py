@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from data_pipeline import pipeline
 from data_pipeline.config import BuildConfig
@@ -98,13 +98,16 @@ def hidden(directory: pathlib.Path) -> list[str]:
     return sorted(path.name for path in directory.rglob(".*"))
 
 
-def wait_for_shards(data_dir: pathlib.Path, count: int) -> None:
+def wait_until(is_so: Callable[[], object]) -> None:
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while time.monotonic() < deadline:
-        if len(list(data_dir.glob("tiny/*incomplete*/*.tfrecord-*"))) >= count:
-            return
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came to pass"
         time.sleep(0.02)
-    raise AssertionError(f"{data_dir} never held {count} shards")
+
+
+def wait_for_shards(data_dir: pathlib.Path, count: int) -> None:
+    pattern = "tiny/*incomplete*/*.tfrecord-*"
+    wait_until(lambda: len(list(data_dir.glob(pattern))) >= count)
 
 
 def free_port() -> int:
@@ -114,10 +117,9 @@ def free_port() -> int:
 
 
 def wait_for_port(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"nothing listens on port {port}")
+    wait_until(lambda: _listens(port))
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -63,7 +64,31 @@ def test_flink_embedded_gives_the_same_bytes(here, tmp_path):
         ],
     )
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     _assert_same(tmp_path, expected)
+
+
+def test_a_job_server_ends_with_the_build_that_was_killed(here, tmp_path):
+    source, _ = here
+    words = engines.command(
+        source,
+        tmp_path,
+        [
+            "--runner=FlinkRunner",
+            "--flink_master=[local]",
+            f"--flink_job_server_jar={FLINK.job_server}",
+        ],
+    )
+    with engines.started(words) as process:
+        engines.wait_until(lambda: _job_servers(process.pid))
+        process.kill()
+        engines.wait_until(lambda: not _job_servers(process.pid))
+
+
+def _job_servers(group):
+    shown = subprocess.run(["ps", "-eo", "pgid=,args="], capture_output=True, text=True, check=True)
+    lines = (line.split(maxsplit=1) for line in shown.stdout.splitlines())
+    return [words for words in lines if words[0] == str(group) and words[1].startswith("java -jar")]
 
 
 def test_a_killed_build_goes_on_beside_the_job_that_it_left(here, tmp_path, options):
