@@ -6,12 +6,11 @@ members of any other archive; `track.json` says where they were found, or why th
 
 import dataclasses
 import json
-import os
 import pathlib
 import zipfile
 from typing import Any
 
-from data_pipeline import entries, faults
+from data_pipeline import attempt, entries, faults
 from data_pipeline.face_search import Face, Rejection, Sample, Track
 from data_pipeline.faces import Box
 from data_pipeline.locations import Location
@@ -31,7 +30,7 @@ class Stored:
 def write(path: pathlib.Path, found: tuple[Track, list[Face]] | Rejection) -> None:
     """Writes what was found in a video; the same for the same findings."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = attempt.temporary(path)
     result, squares = found if isinstance(found, tuple) else (found, [])
     try:
         with zipfile.ZipFile(temporary, "w") as archive:

@@ -1,29 +1,57 @@
 """What a failed stage means for the user; runners pass errors on as text, each in its own way."""
 
+import contextlib
 import re
+import shutil
+from collections.abc import Iterator
 
 from tfrecords import exits
 
 _TOLD = re.compile(r"^tfrecords\.exits\.(\w+): (.+)$", re.MULTILINE)
 _STEP = re.compile(r" \[while running '.*", re.DOTALL)
 _LOST = re.compile(r"failed in state \w+: (.*)")
+_FULL = ("[Errno 28]", "[Errno 122]")  # no space left, quota exceeded
+_BROKEN = "[Errno 5]"  # input or output failed
 _ERRORS = {
     error.__name__: error for error in (exits.UsageError, exits.DataError, exits.MachineError)
 }
 
 
-def explained(error: Exception) -> Exception | None:
-    """Returns the error that the user reads, or None where the failure is a defect."""
+@contextlib.contextmanager
+def told(data_dir: str) -> Iterator[None]:
+    """Raises, in place of what the body raises, the error that the user reads."""
+    try:
+        yield
+    except Exception as error:
+        meaning = explained(error, data_dir)
+        if meaning is error:
+            raise
+        raise meaning from error
+
+
+def explained(error: Exception, data_dir: str) -> Exception:
+    """Returns the error that the user reads: `error` itself where it is a defect."""
     text = str(error)
     if isinstance(error, tuple(_ERRORS.values())):
         return type(error)(_STEP.sub("", text)) if _STEP.search(text) else error
-    told = _TOLD.search(text)
-    if told and told[1] in _ERRORS:
-        return _ERRORS[told[1]](_STEP.sub("", told[2]))
+    own = _TOLD.search(text)
+    if own and own[1] in _ERRORS:
+        return _ERRORS[own[1]](_STEP.sub("", own[2]))
     if isinstance(error, FileNotFoundError) and error.filename == "java":
         return exits.MachineError(
             "The runner needs Java 11 or 17, and there is no java on the PATH. "
             "Install it (Debian: apt install openjdk-17-jre-headless)."
+        )
+    if _BROKEN in text:
+        return exits.MachineError(
+            f"The disk of {data_dir}, or another one, failed. What is done is kept: see to the "
+            "disk and run the same command again."
+        )
+    if any(code in text for code in _FULL):
+        free = shutil.disk_usage(data_dir).free
+        return exits.MachineError(
+            f"The disk of {data_dir} is full ({free / 1e6:,.0f} MB free). What is done is kept: "
+            "make room and run the same command again."
         )
     lost = _LOST.search(text)
     if lost and "Traceback" not in text:  # that of a worker, whose own defect this is
@@ -31,4 +59,4 @@ def explained(error: Exception) -> Exception | None:
             f"The runner gave the job up: {lost[1]}. What is done is kept: run the same command "
             "again to go on."
         )
-    return None
+    return error

@@ -6,7 +6,6 @@ Between list and scan, faces are extracted from videos.
 import dataclasses
 import functools
 import pathlib
-import shutil
 import tempfile
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -409,30 +408,5 @@ def _count_written(directory: pathlib.Path, planned: plan.Plan) -> int:
 def _run_stage(
     config: BuildConfig, name: str, transform: Any, elements: Sequence[object], num_workers: int
 ) -> None:
-    try:
-        stages.run(
-            name,
-            transform,
-            elements,
-            num_workers,
-            beam_options=config.beam_options,
-        )
-    except Exception as error:
-        told = failures.explained(error)
-        if told is error:
-            raise
-        if told is not None:
-            raise told from error
-        # What happens in a worker arrives as text, in exceptions of the runner's choice.
-        if "[Errno 5]" in str(error):
-            raise exits.MachineError(
-                f"The disk of {config.data_dir}, or another one, failed. What is done is kept: see "
-                "to the disk and run the same command again."
-            ) from error
-        if "[Errno 28]" not in str(error) and "[Errno 122]" not in str(error):
-            raise
-        free = shutil.disk_usage(config.data_dir).free
-        raise exits.MachineError(
-            f"The disk of {config.data_dir} is full ({free / 1e6:,.0f} MB free). What is done is "
-            "kept: make room and run the same command again."
-        ) from error
+    with failures.told(config.data_dir):
+        stages.run(name, transform, elements, num_workers, beam_options=config.beam_options)

@@ -29,6 +29,8 @@ START_SECONDS = 120.0
 STOP_SECONDS = 10.0
 
 _PORTS = "ports.json"
+_TEMPORARY = "tmp"
+_ARTIFACTS = "artifacts"
 _SLOTS = 2  # of each task manager, so that one does the work of both when the other is lost
 
 # A lost task manager is noticed within seconds, and the work that it had is given out again.
@@ -110,6 +112,8 @@ def stop(directory: pathlib.Path) -> list[str]:
             time.sleep(0.1)
     for path in directory.glob("*.pid"):
         path.unlink()
+    for name in (_TEMPORARY, _ARTIFACTS):  # hundreds of megabytes, of those that were killed
+        shutil.rmtree(directory / name, ignore_errors=True)
     return names
 
 
@@ -162,7 +166,7 @@ def _commands(
     settings = _SETTINGS | {
         "jobmanager.rpc.port": ports["rpc"],
         "rest.port": ports["rest"],
-        "io.tmp.dirs": str(directory / "tmp"),
+        "io.tmp.dirs": str(directory / _TEMPORARY),
     }
     opens = [f"--add-opens={package}=ALL-UNNAMED" for package in jars.OPENS]
     times = (
@@ -204,7 +208,7 @@ def _commands(
         f"--job-host={HOST}",
         f"--job-port={ports['job_server']}",
         *("--artifact-port=0", "--expansion-port=0"),
-        f"--artifacts-dir={directory / 'artifacts'}",
+        f"--artifacts-dir={directory / _ARTIFACTS}",
     ]
     return commands
 

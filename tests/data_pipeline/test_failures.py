@@ -37,7 +37,7 @@ RuntimeError: tfrecords.exits.MachineError: A worker ... [while running 'ScanFil
     ],
 )
 def test_what_the_user_reads_is_the_error_alone(error, kind, message):
-    told = failures.explained(error)
+    told = failures.explained(error, "data")
     assert type(told) is kind
     assert str(told) == message
 
@@ -51,9 +51,26 @@ def test_what_the_user_reads_is_the_error_alone(error, kind, message):
     ],
 )
 def test_a_defect_stays_one(error):
-    assert failures.explained(error) is None
+    assert failures.explained(error, "data") is error
 
 
 def test_an_error_that_needs_no_unwrapping_is_kept():
     error = exits.MachineError("A worker process died.")
-    assert failures.explained(error) is error
+    assert failures.explained(error, "data") is error
+
+
+def test_a_full_disk_is_named(tmp_path):
+    error = RuntimeError("Error received\nOSError: [Errno 28] No space left on device")
+    told = failures.explained(error, str(tmp_path))
+    assert isinstance(told, exits.MachineError)
+    assert str(told).startswith(f"The disk of {tmp_path} is full (")
+
+
+def test_a_stage_raises_what_the_user_reads():
+    with (
+        pytest.raises(exits.MachineError, match="A worker on vm does not see /data"),
+        failures.told("data"),
+    ):
+        raise RuntimeError(FLINK)
+    with pytest.raises(KeyError), failures.told("data"):
+        raise KeyError("label")
