@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 
 import pytest
 
@@ -35,11 +36,21 @@ def here(tmp_path_factory):
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
     path = tmp_path_factory.mktemp("cluster")
-    try:
-        cluster.start(path, FLINK)
-        yield path
-    finally:
-        cluster.stop(path)
+    # Ends the cluster also when the tests are killed, which leaves no time for it.
+    guard = (
+        "import os, pathlib, time; from launch.flink import cluster\n"
+        f"while os.getppid() == {os.getpid()}: time.sleep(0.5)\n"
+        f"cluster.stop(pathlib.Path({str(path)!r}))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", guard], cwd=engines.ROOT, start_new_session=True
+    ) as guardian:
+        try:
+            cluster.start(path, FLINK)
+            yield path
+        finally:
+            cluster.stop(path)
+            guardian.kill()
 
 
 @pytest.fixture
