@@ -91,7 +91,8 @@ def rewrite(
 
     Raises:
       DataError: the source is not there, or is not what the dataset was built from.
-      UsageError, MachineError: see `tfrecords.exits`.
+      MachineError: a file of the source cannot be read at this moment.
+      UsageError: see `tfrecords.exits`.
     """
     with attempt.begun(config.parent) as mark:
         return _rewrite(config, digest, shards, directory.absolute(), mark)
@@ -111,9 +112,12 @@ def _rewrite(
     kept = verdicts.Verdicts(cache, _image_size(config, listing))
     settled, planned = kept.settle(survey, functools.partial(_plan, config))
     if planned.digest != digest:
+        refusals.check_readable(survey.rejects)
         raise exits.DataError("The source, or what the build makes of it, has changed.")
     wanted = tuple(shard for shard in planned.shards if shard.name in shards)
-    return _write(config, settled, dataclasses.replace(planned, shards=wanted), directory, mark)
+    sidecars = _write(config, settled, dataclasses.replace(planned, shards=wanted), directory, mark)
+    refusals.check_readable([reject for sidecar in sidecars for reject in sidecar.rejects])
+    return sidecars
 
 
 def _dry_run(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> None:

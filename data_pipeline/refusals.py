@@ -2,11 +2,11 @@
 
 import pathlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from data_pipeline import console, plan, publish, statistics
 from data_pipeline.config import BuildConfig
-from data_pipeline.references import Listing, Reject
+from data_pipeline.references import Listing, Reject, plain
 from tfrecords import exits
 
 
@@ -67,3 +67,18 @@ def check_space(directory: pathlib.Path, shards: Sequence[plan.ShardPlan], image
             f"{free / 1e6:,.0f} MB free. Make room, or use another --data_dir or a smaller "
             "--image_size."
         )
+
+
+def check_readable(rejects: Iterable[Reject]) -> None:
+    """Refuses to go on where a file of the source could not be read, and may be the next time.
+
+    Raises:
+      MachineError: naming the first one.
+    """
+    for reject in rejects:
+        if reject.may_pass:
+            raise exits.MachineError(
+                f"{plain(reject.image_id)} of the source: {reject.reason}: {plain(reject.detail)}. "
+                "Nothing was changed. Run the same command again when it can be read, or with "
+                "--nouse_source to do without the source."
+            )

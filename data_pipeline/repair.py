@@ -24,12 +24,18 @@ FLAGS = flags.FlagValues()
 flags.DEFINE_string(
     "source", None, "Where the source lies now, if not where it was built from.", flag_values=FLAGS
 )
+flags.DEFINE_bool(
+    "use_source",
+    True,
+    "Write damaged shards from the source; else save what can be read.",
+    flag_values=FLAGS,
+)
 
 
 def main(argv: list[str]) -> None:
     """Repairs the dataset of the directory given."""
     try:
-        repairing.repair(pathlib.Path(argv[1]), FLAGS["source"].value)
+        repairing.repair(pathlib.Path(argv[1]), FLAGS["source"].value, FLAGS["use_source"].value)
     except local_runner.WorkerDied as died:
         exits.leave_at_once(died)  # Beam's threads wait for its results for ever
 

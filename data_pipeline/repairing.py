@@ -23,17 +23,18 @@ _REWRITTEN = "{}.incomplete-rewrite"
 _DAMAGED = "{}.damaged"
 
 
-def repair(directory: pathlib.Path, source: str | None = None) -> None:
+def repair(directory: pathlib.Path, source: str | None = None, use_source: bool = True) -> None:
     """Repairs the dataset of a directory.
 
     Args:
       directory: of the dataset.
       source: where the source lies now, if not where it lay.
+      use_source: whether it is used.
 
     Raises:
       DataError: there is no dataset, or no record can be read.
       UsageError: another process builds, reads or repairs it.
-      MachineError: see `tfrecords.exits`.
+      MachineError: the source cannot be read at this moment; and see `tfrecords.exits`.
     """
     directory = directory.resolve()
     manifest.read(directory)
@@ -51,7 +52,9 @@ def repair(directory: pathlib.Path, source: str | None = None) -> None:
             pass  # a reader is better met before the work than after it
         for leftover in (_REPAIRED, _REWRITTEN):
             shutil.rmtree(_beside(directory, leftover), ignore_errors=True)
-        rewritten = _rewrite(directory, content, found, source) if damages else frozenset[str]()
+        rewritten = frozenset[str]()
+        if damages and use_source:
+            rewritten = _rewrite(directory, content, found, source)
         _assemble(directory, content, found, rewritten)
         shutil.rmtree(_beside(directory, _REWRITTEN), ignore_errors=True)
 

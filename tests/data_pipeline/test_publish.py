@@ -109,3 +109,37 @@ def test_an_unfinished_build_is_no_old_dataset(two_datasets):
     (unfinished / publish.write.SIDECARS).mkdir()
     publish.recover(published)
     assert unfinished.exists()
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+@pytest.mark.parametrize("number", [1, 2, 5, 12])
+def test_a_kill_while_the_old_one_is_deleted_is_mended(
+    two_datasets, monkeypatch, can_exchange, number
+):
+    old, new = two_datasets
+    removals = []
+
+    def stop(operation):
+        removals.append(operation)
+        if removals.count("remove") == number:
+            raise KeyboardInterrupt
+
+    if not can_exchange:
+        monkeypatch.setattr(publish, "_exchange", lambda first, second: False)
+    with monkeypatch.context() as patch:
+        patch.setattr(publish.faults, "before", stop)
+        with pytest.raises(KeyboardInterrupt):
+            publish.swap_in(new, old)
+    assert len(list(old.parent.iterdir())) == 2
+    publish.recover(old)
+    assert [path.name for path in old.parent.iterdir()] == ["1.0.0"]
+    assert publish.dataset.load(old).manifest.num_examples == 50
+
+
+def test_a_kill_before_the_notes_of_a_build_were_deleted_is_mended(tmp_path):
+    directory = tiny.write(tmp_path)
+    before = sorted(directory.iterdir())
+    (directory / publish.write.SIDECARS).mkdir()
+    (directory / publish.COMMAND).write_text("python")
+    publish.recover(directory)
+    assert sorted(directory.iterdir()) == before

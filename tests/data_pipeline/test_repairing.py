@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from data_pipeline import pipeline, repair, repairing, verification
+from data_pipeline import faults, pipeline, repair, repairing, verification
 from data_pipeline.config import BuildConfig
 from tests.data_pipeline import painted
 from tfrecords import dataset, directories, example, exits, framing, manifest
@@ -43,7 +43,9 @@ def directory(built, tmp_path):
 
 def _content(directory):
     return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in directory.iterdir()
+        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in directory.rglob("*")
+        if path.is_file()
     }
 
 
@@ -167,6 +169,25 @@ def test_a_source_that_has_changed_is_not_used(directory, built, tmp_path, capsy
     repairing.repair(directory, source=str(source))
     assert "has changed" in capsys.readouterr().out
     assert manifest.read(directory).num_examples == 11
+
+
+def test_a_file_of_the_source_that_cannot_be_read_now_costs_nothing(directory, monkeypatch):
+    whole = _content(directory)
+    _flip(directory / TRAIN)
+    damaged = _content(directory)
+    monkeypatch.setenv("DATA_PIPELINE_FAULTS", "read:1:eio")
+    faults.forget()
+    with pytest.raises(exits.MachineError, match=r"Input/output error\. Nothing .* --nouse_source"):
+        repairing.repair(directory)
+    assert _content(directory) == damaged
+    repairing.repair(directory)
+    assert _content(directory) == whole
+
+
+def test_the_source_may_be_done_without(directory):
+    _flip(directory / TRAIN)
+    repairing.repair(directory, use_source=False)
+    assert manifest.read(directory).rejects == {"lost": 1}
 
 
 def test_a_dataset_without_any_readable_record_is_left_as_it_is(moved):

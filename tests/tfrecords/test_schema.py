@@ -1,3 +1,7 @@
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
 from tfrecords import example, schema
 
 
@@ -28,3 +32,31 @@ def test_a_file_name_that_is_not_utf8_keeps_its_bytes():
     features = example.decode(record.serialize())
     assert features["image_id"] == [b"caf\xe9.jpg"]
     assert features["name"] == [b"caf\xe9"]
+
+
+@hypothesis.given(
+    image=st.binary(max_size=30),
+    label=st.integers(min_value=0, max_value=1 << 40),
+    name=st.binary(min_size=1, max_size=20),
+    text=st.text(max_size=20),
+)
+def test_a_record_is_read_as_it_was_written(image, label, name, text):
+    image_id = name.decode(errors="surrogateescape")
+    record = schema.Record(image, {"label": label}, image_id, "g", 3, 4, {"source": text})
+    assert schema.Record.parse(record.serialize(), ["label"], ["source"]) == record
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"width": []}, "its width is not one int"),
+        ({"label": [0, 1]}, "its label is not one int"),
+        ({"image": 5}, "its image is not one bytes"),
+        ({"more": 5}, "it has the features group_id, height, image, image_id, label, more, width"),
+    ],
+)
+def test_a_record_of_other_features_is_refused(changes, problem):
+    written = schema.Record(b"", {"label": 0}, "a", "g", 3, 4).serialize()
+    changed = example.encode({**example.decode(written), **changes})
+    with pytest.raises(ValueError, match=problem):
+        schema.Record.parse(changed, ["label"], [])

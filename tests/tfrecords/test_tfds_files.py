@@ -76,3 +76,10 @@ def test_tfds_reads_each_target_and_each_text(with_attributes):
     ]
     read = manifests.read(with_attributes / "faces" / "1.0.0")
     assert read.attributes == ("quality", "source")
+
+
+def test_the_texts_are_what_is_written(tmp_path):
+    directory = tiny.write(tmp_path)
+    texts = tfds_files.texts(manifests.read(directory))
+    assert sorted(texts) == ["dataset_info.json", "features.json", "label.labels.txt"]
+    assert all((directory / name).read_text() == text for name, text in texts.items())
