@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import pathlib
+import shlex
 from collections.abc import Iterator
 
 from tfrecords import directories, exits, names
@@ -115,11 +116,12 @@ def load(directory: pathlib.Path) -> Dataset:
     for shard in shards.values():
         mismatch = problem(directory / shard.name, shard)
         if mismatch:
-            raise exits.DataError(f"{directory / shard.name} {mismatch}. {_mend(content)}")
+            raise exits.DataError(f"{directory / shard.name} {mismatch}. {mend(directory)}")
     for path in sorted(directory.iterdir()):
         if names.is_shard(path.name) and path.name not in shards:
             raise exits.DataError(
-                f"{path} is surplus: the manifest does not name it. Remove it, or: {_mend(content)}"
+                f"{path} is surplus: the manifest does not name it, and a repair removes it. "
+                f"{mend(directory)}"
             )
     return Dataset(directory, content)
 
@@ -138,8 +140,9 @@ def problem(path: pathlib.Path, shard: manifests.Shard) -> str | None:
     return None
 
 
-def _mend(content: manifests.Manifest) -> str:
-    return f"Build it again with: {content.command} --overwrite"
+def mend(directory: pathlib.Path) -> str:
+    """Returns what to do about a damaged dataset."""
+    return f"Repair it: python -m data_pipeline.repair {shlex.quote(str(directory))}"
 
 
 def _command_of(unfinished: pathlib.Path, name: str) -> str:

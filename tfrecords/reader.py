@@ -111,7 +111,7 @@ def hold_out(source: dataset.Dataset, fraction: float) -> dataset.Dataset:
         except tf.errors.DataLossError as error:
             raise exits.DataError(
                 f"A record of {source.directory} is damaged: {error.message} "
-                f"Build it again with: {source.manifest.command} --overwrite"
+                f"{dataset.mend(source.directory)}"
             ) from error
         holdout.write_counts(source, fraction, counts)
     return holdout.carve(source, fraction, counts)

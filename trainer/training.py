@@ -87,7 +87,7 @@ def _explained(task: Task, directory: pathlib.Path) -> Iterator[None]:
     except tf.errors.DataLossError as error:
         raise exits.DataError(
             f"A record of {task.source.directory} is damaged: {error.message} "
-            f"Build it again with: {task.source.manifest.command} --overwrite"
+            f"{dataset.mend(task.source.directory)}"
         ) from error
     except tf.errors.OpError as error:
         if "No space left on device" in str(error):

@@ -13,7 +13,7 @@ import pytest
 from data_pipeline import pipeline
 from data_pipeline.config import BuildConfig
 from tests.data_pipeline import forked, painted
-from tfrecords import dataset, directories, exits
+from tfrecords import dataset, directories, exits, names
 
 # How often a build over an older dataset does each of them; the extraction is that of videos.
 TIMES = {"list": 1, "scan": 1, "read": 24, "write": 24, "fsync": 10, "rename": 11, "remove": 16}
@@ -57,7 +57,7 @@ def _content(data_dir):
 
 
 def _shards(content):
-    return {name: digest for name, digest in content.items() if "tfrecord" in name}
+    return {name: digest for name, digest in content.items() if names.is_shard(name)}
 
 
 def _again(builds, tmp_path):

@@ -425,7 +425,9 @@ def test_a_damaged_dataset_is_named_and_overwrite_mends_it(make_config):
     built = pipeline.build_dataset(make_config())
     hashes = _hashes(built.directory)
     built.shard_paths("train")[0].write_bytes(b"")
-    with pytest.raises(exits.DataError, match="is empty.* --overwrite"):
+    with pytest.raises(
+        exits.DataError, match=r"is empty.* Repair it: python -m data_pipeline\.repair"
+    ):
         pipeline.build_dataset(make_config())
     mended = pipeline.build_dataset(make_config(overwrite=True))
     assert _hashes(mended.directory) == hashes

@@ -54,6 +54,16 @@ def test_a_full_disk_names_the_file_and_the_remedy(capsys):
     assert "run the same command again" in message
 
 
+def test_a_failing_disk_names_the_file_and_the_remedy(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        exits.run(lambda: _raise(OSError(errno.EIO, "Input/output error", "data/shard")))
+    assert leaving.value.code == 4
+    assert capsys.readouterr().err == (
+        "A disk failed at data/shard. Nothing that was finished is lost: see to the disk and run "
+        "the same command again.\n"
+    )
+
+
 def test_ctrl_c_leaves_with_75():
     with pytest.raises(SystemExit) as leaving:
         exits.run(lambda: _raise(KeyboardInterrupt()))

@@ -125,5 +125,5 @@ def test_a_damaged_record_is_noticed_while_counting(without_validation):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(exits.DataError, match="A record of .*tiny/1.0.0 is damaged.*--overwrite"):
+    with pytest.raises(exits.DataError, match="A record of .*tiny/1.0.0 is damaged.* Repair it: "):
         reader.hold_out(without_validation, 0.25)

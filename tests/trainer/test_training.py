@@ -375,7 +375,7 @@ def test_a_damaged_record_is_named_with_the_command_that_mends_it(make_config, t
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
     with pytest.raises(
-        exits.DataError, match=r"A record of .*tiny/1\.0\.0 is damaged.* --overwrite"
+        exits.DataError, match=r"A record of .*tiny/1\.0\.0 is damaged.* Repair it: "
     ):
         training.train_and_evaluate(make_config())
 
