@@ -21,7 +21,7 @@ setuptools.setup(
     ),
     package_data={
         "tfrecords": ["README.md"],
-        "data_pipeline": ["*.html"],
+        "data_pipeline.reporting": ["*.html"],
         "trainer": ["*.html"],
         "launch": ["*.sh", "*.lock", "recipes/*.flags"],
         "launch.flink": ["*.lock", "*.xml", "*.md"],

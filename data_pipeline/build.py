@@ -17,9 +17,10 @@ if __name__ == "__main__":
 
 from absl import flags
 
-from data_pipeline import local_runner, pipeline, strict_options
+from data_pipeline import pipeline
 from data_pipeline.config import BuildConfig
-from data_pipeline.layouts.by_name import LAYOUTS
+from data_pipeline.running import local_runner, strict_options
+from data_pipeline.sources.layouts.by_name import LAYOUTS
 
 FLAGS = flags.FlagValues()
 Default = BuildConfig

@@ -6,9 +6,10 @@ import pathlib
 import shlex
 from collections.abc import Mapping
 
-from data_pipeline import faces, kaggle
-from data_pipeline.layouts import options as layout_options
-from data_pipeline.layouts.by_name import LAYOUTS, Layout
+from data_pipeline.sources import kaggle
+from data_pipeline.sources.layouts import options as layout_options
+from data_pipeline.sources.layouts.by_name import LAYOUTS, Layout
+from data_pipeline.video import faces
 from tfrecords import exits, names
 
 SOURCE_SPLITS = "source"

@@ -5,10 +5,12 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from data_pipeline import audit, extraction, plan, statistics
 from data_pipeline.config import DISJOINT_SPLITS, SOURCE_SPLITS, BuildConfig
+from data_pipeline.planning import plan
 from data_pipeline.references import ABSENT, Listing, Reject, plain
+from data_pipeline.reporting import audit, statistics
 from data_pipeline.survey import Survey
+from data_pipeline.video import extraction
 from tfrecords import dataset, names, schema
 
 PREVIEWED_REJECTS = 5

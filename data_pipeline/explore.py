@@ -12,7 +12,7 @@ if __name__ == "__main__":
 
 from absl import flags
 
-from data_pipeline import report
+from data_pipeline.reporting import report
 
 FLAGS = flags.FlagValues()
 

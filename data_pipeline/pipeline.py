@@ -10,29 +10,16 @@ import tempfile
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from data_pipeline import (
-    attempt,
-    console,
-    extraction,
-    failures,
-    faults,
-    image_policy,
-    kaggle,
-    locations,
-    perceptual_hash,
-    plan,
-    progress,
-    publish,
-    refusals,
-    scan,
-    stages,
-    verdicts,
-    write,
-)
+from data_pipeline import console, faults, progress, publish, refusals, scan, write
 from data_pipeline.config import DISJOINT_SPLITS, SOURCE_SPLITS, BuildConfig
-from data_pipeline.layouts.by_name import LAYOUTS
+from data_pipeline.images import image_policy, perceptual_hash
+from data_pipeline.planning import plan, verdicts
 from data_pipeline.references import CHANGED, UNREADABLE, Facts, Listing, Reject
+from data_pipeline.running import attempt, failures, stages
+from data_pipeline.sources import kaggle, locations
+from data_pipeline.sources.layouts.by_name import LAYOUTS
 from data_pipeline.survey import Survey
+from data_pipeline.video import extraction
 from tfrecords import dataset, directories, exits, names
 
 # Another policy judges files otherwise, other signatures cannot be compared, and a scan may find

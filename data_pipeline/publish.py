@@ -11,10 +11,11 @@ import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from data_pipeline import exploration, faults, look_alikes, references, report, statistics, write
+from data_pipeline import faults, references, write
 from data_pipeline.config import BuildConfig
-from data_pipeline.plan import Plan
+from data_pipeline.planning.plan import Plan
 from data_pipeline.references import Reject
+from data_pipeline.reporting import exploration, look_alikes, report, statistics
 from data_pipeline.survey import Survey
 from tfrecords import dataset, directories, exits, manifest, names, tfds_files, version
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from data_pipeline.locations import Location
+from data_pipeline.sources.locations import Location
 from tfrecords import names
 from tfrecords.manifest import Target
 

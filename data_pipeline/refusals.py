@@ -4,9 +4,11 @@ import pathlib
 import shutil
 from collections.abc import Iterable, Sequence
 
-from data_pipeline import console, plan, publish, statistics
+from data_pipeline import console, publish
 from data_pipeline.config import BuildConfig
+from data_pipeline.planning import plan
 from data_pipeline.references import Listing, Reject, plain
+from data_pipeline.reporting import statistics
 from tfrecords import exits
 
 

@@ -18,7 +18,8 @@ if __name__ == "__main__":
 
 from absl import flags
 
-from data_pipeline import local_runner, repairing
+from data_pipeline.mending import repairing
+from data_pipeline.running import local_runner
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string(

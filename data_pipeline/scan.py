@@ -12,10 +12,12 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from data_pipeline import attempt, faults, isolation
-from data_pipeline.appearance import Appearance
-from data_pipeline.image_policy import Reason, Rejection
+from data_pipeline import faults
+from data_pipeline.images import isolation
+from data_pipeline.images.appearance import Appearance
+from data_pipeline.images.image_policy import Reason, Rejection
 from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
+from data_pipeline.running import attempt
 
 VERSION = 2  # changes when `look` finds more or other facts
 BATCH_REFERENCES = 128  # the unit of work; some tenths of a second

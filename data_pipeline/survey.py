@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from data_pipeline.plan import Scanned
+from data_pipeline.planning.plan import Scanned
 from data_pipeline.references import Listing, Reject
 
 

@@ -15,7 +15,7 @@ if __name__ == "__main__":
 
 from absl import flags
 
-from data_pipeline import verification
+from data_pipeline.mending import verification
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_bool(

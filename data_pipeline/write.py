@@ -13,9 +13,11 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from data_pipeline import attempt, encoding, faults, image_policy, isolation
-from data_pipeline.plan import Scanned, ShardPlan
+from data_pipeline import faults
+from data_pipeline.images import encoding, image_policy, isolation
+from data_pipeline.planning.plan import Scanned, ShardPlan
 from data_pipeline.references import CHANGED, UNREADABLE, Facts, Reference, Reject
+from data_pipeline.running import attempt
 from tfrecords import exits, framing, schema
 
 SIDECARS = ".sidecars"  # hidden, and gone once the dataset is published

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from data_pipeline import isolation
+from data_pipeline.images import isolation
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import os
 import pathlib
 import sys
 
-from data_pipeline import faults, pipeline, report
+from data_pipeline import faults, pipeline
 from data_pipeline.config import BuildConfig
+from data_pipeline.reporting import report
 from tfrecords import exits, names
 from tfrecords.manifest import Manifest
 

@@ -5,7 +5,7 @@ import pathlib
 import re
 import time
 
-from data_pipeline import decoder
+from data_pipeline.images import decoder
 
 # Pictures carry these words as a comment; "@store" limits them to that function.
 ABORT, ABORT_ONCE = b"please abort", b"please abort once: "

@@ -1,7 +1,7 @@
 import pytest
 
 from data_pipeline.config import BuildConfig
-from data_pipeline.layouts.options import SourceOptions
+from data_pipeline.sources.layouts.options import SourceOptions
 from tfrecords import exits
 
 

@@ -11,9 +11,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from data_pipeline import encoding, pipeline, stages
+from data_pipeline import pipeline
 from data_pipeline.config import BuildConfig
-from data_pipeline.encoding import Encoding
+from data_pipeline.images import encoding
+from data_pipeline.images.encoding import Encoding
+from data_pipeline.running import stages
 from data_pipeline.sample import painter
 from tests.data_pipeline import fragile_decoder as fragile
 from tests.data_pipeline import painted
@@ -321,7 +323,7 @@ def test_a_dry_run_reads_the_scan_that_is_there_and_leaves_it(make_config, tmp_p
 def test_a_dry_run_ends_as_the_build_would(make_config, tmp_path, monkeypatch, capsys):
     config = make_config(dry_run=True)
     with monkeypatch.context() as patch:
-        patch.setattr("data_pipeline.plan.estimated_bytes", lambda shard, size: 1 << 60)
+        patch.setattr("data_pipeline.planning.plan.estimated_bytes", lambda shard, size: 1 << 60)
         with pytest.raises(exits.MachineError, match="needs about .* MB free"):
             pipeline.build_dataset(config)
     (tmp_path / "source" / "real" / "empty.jpg").write_bytes(b"")
@@ -468,7 +470,7 @@ def test_two_builds_do_not_share_a_directory(make_config):
 
 
 def test_a_disk_without_room_is_noticed_before_anything_is_written(make_config, monkeypatch):
-    monkeypatch.setattr("data_pipeline.plan.estimated_bytes", lambda shard, size: 1 << 60)
+    monkeypatch.setattr("data_pipeline.planning.plan.estimated_bytes", lambda shard, size: 1 << 60)
     with pytest.raises(exits.MachineError, match=r"needs about .* MB and its disk has .* MB free"):
         pipeline.build_dataset(make_config())
 

@@ -5,9 +5,9 @@ import os
 import pytest
 
 from data_pipeline import scan
-from data_pipeline.locations import File
 from data_pipeline.references import Facts, Reference, Reject
 from data_pipeline.sample import painter
+from data_pipeline.sources.locations import File
 from tests.data_pipeline import fragile_decoder as fragile
 from tests.data_pipeline import painted
 

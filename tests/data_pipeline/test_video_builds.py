@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_pipeline import extraction, faces, pipeline, stages
+from data_pipeline import pipeline
 from data_pipeline.config import BuildConfig
+from data_pipeline.running import stages
+from data_pipeline.video import extraction, faces
 from tests.data_pipeline import painted_videos
 from tfrecords import example, exits, framing
 

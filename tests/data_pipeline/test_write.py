@@ -3,9 +3,10 @@ import hashlib
 
 import pytest
 
-from data_pipeline import plan, write
-from data_pipeline.locations import File
+from data_pipeline import write
+from data_pipeline.planning import plan
 from data_pipeline.references import Facts, Reference
+from data_pipeline.sources.locations import File
 from tests.data_pipeline import fragile_decoder as fragile
 from tests.data_pipeline import painted
 from tfrecords import example, exits, framing

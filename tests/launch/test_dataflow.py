@@ -4,7 +4,7 @@ import pytest
 from apache_beam.options import pipeline_options, pipeline_options_validator
 from apache_beam.runners import runner
 
-from data_pipeline import strict_options
+from data_pipeline.running import strict_options
 from launch import dataflow
 from tfrecords import exits
 

@@ -1,0 +1,1 @@
+"""What is done with the bytes of an image, in a process that may die."""

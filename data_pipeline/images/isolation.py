@@ -1,0 +1,196 @@
+"""Calls functions that open foreign bytes, in a process of their own that may die.
+
+A file on which that process crashes, hangs or runs out of memory costs a rejection and not the
+build. See `decoder` for the other side.
+"""
+
+import atexit
+import collections
+import concurrent.futures
+import contextlib
+import dataclasses
+import functools
+import os
+import pathlib
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from typing import IO, Any, Self, cast
+
+from data_pipeline.images import decoder, messages
+from data_pipeline.images.image_policy import Reason, Rejection
+from tfrecords import exits
+
+COMMAND = (sys.executable, "-m", "data_pipeline.images.decoder")
+IN_FLIGHT = 4  # requests that wait at the child, so that it never waits for the next one
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",  # more would only cost memory
+    # glibc would give the memory of each picture back; to get it anew takes a tenth of all time.
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),  # 64 MiB
+    "MALLOC_MMAP_THRESHOLD_": str(16 << 20),  # 16 MiB
+}
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+def submit(function: str, *arguments: object) -> concurrent.futures.Future[Any]:
+    """Calls one of `decoder.FUNCTIONS` in the child that this process shares among its threads.
+
+    Returns:
+      A future of what the function returns, or of a `Rejection` where the child died of it.
+      MachineError is raised by the future if no child can be started.
+    """
+    with _LOCK:
+        shared = _shared()
+    return shared.submit(function, *arguments)
+
+
+_LOCK = threading.Lock()
+
+
+@functools.cache
+def _shared() -> "Isolation":
+    isolation = Isolation()
+    atexit.register(isolation.close)
+    return isolation
+
+
+os.register_at_fork(after_in_child=_shared.cache_clear)  # a fork gets a child of its own
+
+
+@dataclasses.dataclass(eq=False)
+class _Request:
+    call: tuple[str, tuple[object, ...]]
+    future: concurrent.futures.Future[Any]
+    is_suspect: bool = False  # a child died when it was its turn
+
+
+class Isolation:
+    """A child process, and another one whenever it has died.
+
+    Its answers come in order, so the oldest request without an answer is suspected of its death.
+    Memory may have been spoiled by an earlier one, and a machine may have slept: the suspect is
+    asked again as the first one of a new child, and is rejected when that dies of it too.
+    """
+
+    def __init__(self) -> None:
+        self._asked: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._waiting: collections.deque[_Request] = collections.deque()  # the oldest first
+        self._child: _Child | None = None
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def submit(self, function: str, *arguments: object) -> concurrent.futures.Future[Any]:
+        """Asks for a call; see the function of this name."""
+        request = _Request((function, arguments), concurrent.futures.Future())
+        self._asked.put(request)
+        return request.future
+
+    def close(self) -> None:
+        """Ends the child at once; what it has not answered is never answered."""
+        self._is_closed = True
+        self._asked.put(None)
+        if child := self._child:
+            child.kill()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while self._take():
+            try:
+                child = self._child = self._child or _Child.start()
+                answer = child.answer([request.call for request in self._waiting])
+            except (EOFError, OSError):
+                self._bury(child)
+            except Exception as error:  # no child can be started, or a call cannot be sent
+                while self._waiting:
+                    self._waiting.popleft().future.set_exception(error)
+            else:
+                self._waiting.popleft().future.set_result(answer)
+        if self._child:
+            self._child.end()
+
+    def _take(self) -> bool:
+        """Takes further requests, and waits for the first one; returns whether to go on."""
+        with contextlib.suppress(queue.Empty):
+            while len(self._waiting) < IN_FLIGHT and not self._is_closed:
+                request = self._asked.get(block=not self._waiting)
+                if request:
+                    self._waiting.append(request)
+        return not self._is_closed
+
+    def _bury(self, child: "_Child") -> None:
+        death, self._child = child.end(), None
+        suspect = self._waiting[0]
+        if suspect.is_suspect:
+            self._waiting.popleft().future.set_result(death)
+        suspect.is_suspect = True
+
+
+class _Child:
+    """One child, from its start to its death."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._requests = cast(IO[bytes], process.stdin)
+        self._answers = cast(IO[bytes], process.stdout)
+        self._num_sent = 0  # and not answered
+
+    @classmethod
+    def start(cls) -> Self:
+        """Returns a child that is ready.
+
+        Raises:
+          MachineError: there is none.
+        """
+        try:
+            child = cls(
+                subprocess.Popen(
+                    COMMAND,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    cwd=_ROOT,
+                    env={**os.environ, **_ENVIRONMENT},
+                )
+            )
+        except OSError as error:
+            raise exits.MachineError(f"No process can be started: {error}") from error
+        try:
+            messages.receive(child._answers)
+        except EOFError as error:
+            raise exits.MachineError(
+                f"The process that decodes images did not start: {child.end().detail}. "
+                f"`{' '.join(COMMAND)}` in {_ROOT} says why."
+            ) from error
+        return child
+
+    def answer(self, calls: list[tuple[str, tuple[object, ...]]]) -> Any:
+        """Sends those of the calls that it has not got yet; returns the answer to the first.
+
+        Raises:
+          EOFError, OSError: the child is dead.
+        """
+        while self._num_sent < len(calls):
+            messages.send(self._requests, calls[self._num_sent])
+            self._num_sent += 1
+        found = messages.receive(self._answers)
+        self._num_sent -= 1
+        return found
+
+    def kill(self) -> None:
+        """Ends the child, which is noticed by whoever waits for its answer."""
+        self._process.kill()
+
+    def end(self) -> Rejection:
+        """Sees that the child is gone; returns what its death means for a file."""
+        self._process.kill()
+        code = self._process.wait()
+        for pipe in (self._requests, self._answers):
+            with contextlib.suppress(OSError):  # what could not be written
+                pipe.close()
+        if code == -signal.SIGALRM:
+            return Rejection(Reason.TIMEOUT, f"took more than {decoder.TIMEOUT_SECONDS} seconds")
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return Rejection(Reason.CRASHED, f"its decoder ended with {name}")

@@ -1,0 +1,1 @@
+"""Datasets that were damaged: found, written again, or saved record by record."""

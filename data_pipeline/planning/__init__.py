@@ -1,0 +1,1 @@
+"""Which file goes into which record, and how it is encoded: pure."""

@@ -1,0 +1,1 @@
+"""What is said of a dataset: numbers, pictures, the page."""

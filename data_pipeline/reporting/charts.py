@@ -1,0 +1,185 @@
+"""The charts of a build, each for the page (SVG) and for a file (PNG)."""
+
+import dataclasses
+import io
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import matplotlib
+import matplotlib.figure
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+from data_pipeline.reporting import audit, panels
+from tfrecords import manifest
+
+WIDTH = 4.7  # inches; a phone shows it without making its letters too small
+MAX_CLASSES = 6  # more lines cannot be told apart
+# On white in a file; the page puts its own colours in their place.
+_VARIABLES = {panels.INK: "var(--ink)", panels.QUIET: "var(--quiet)", panels.LINE: "var(--line)"}
+_STYLE: Any = {
+    "font.size": 8.5,
+    "text.color": panels.INK,
+    "axes.facecolor": "none",
+    "axes.labelcolor": panels.QUIET,
+    "axes.edgecolor": panels.LINE,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": panels.QUIET,
+    "ytick.color": panels.QUIET,
+    "grid.color": panels.LINE,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # class names come from strangers
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    """A chart: what it shows, what to look for, and how it is drawn."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[matplotlib.figure.Figure], None]
+    height: float = 2.5  # inches
+
+    def svg(self) -> str:
+        """Returns an <svg> element without a title, in the colours of the page around it."""
+        with matplotlib.rc_context({**_STYLE, "svg.hashsalt": self.name}):
+            buffer = io.StringIO()
+            FigureCanvasSVG(self._figure("none")).print_svg(buffer, metadata={"Date": None})
+        return _for_a_page(buffer.getvalue(), self.title)
+
+    def png(self) -> bytes:
+        """Returns a PNG with its title, dark on white."""
+        with matplotlib.rc_context(_STYLE):
+            figure = self._figure("white")
+            figure.suptitle(self.title, x=0.01, ha="left", fontsize=10)
+            buffer = io.BytesIO()
+            FigureCanvasAgg(figure).print_png(buffer)
+        return buffer.getvalue()
+
+    def _figure(self, paper: str) -> matplotlib.figure.Figure:
+        figure = matplotlib.figure.Figure(
+            (WIDTH, self.height), dpi=160, facecolor=paper, layout="constrained"
+        )
+        self.draw(figure)
+        return figure
+
+
+def of_target(
+    name: str, target: manifest.Target, content: manifest.Manifest, numbers: Mapping[str, Any]
+) -> list[Chart]:
+    """Returns the charts of a target.
+
+    Args:
+      name: of the target.
+      target: its classes.
+      content: the manifest of the dataset.
+      numbers: what `statistics.json` holds.
+    """
+    classes = dict(list(numbers["classes"][name].items())[:MAX_CLASSES])
+    shown = {key: value for key, value in classes.items() if value["images"]}
+    more = len(target.class_names) - len(classes)
+    rest = f" The first {MAX_CLASSES} classes; {more} more are in statistics.json." if more else ""
+    num_bars = len(content.splits) * len(classes)
+    charts = [
+        Chart(
+            f"classes-{name}",
+            "Examples by split and class",
+            "Splits should have the same shares of each class." + rest,
+            lambda figure: panels.balance(figure.subplots(), name, tuple(classes), content),
+            max(1.6, 0.7 + 0.2 * num_bars),
+        ),
+        Chart(
+            f"sizes-{name}",
+            "Shorter side of the source images",
+            "Classes that differ in size can be told apart without looking at the picture." + rest,
+            lambda figure: panels.sides(figure.subplots(), shown),
+        ),
+        _formats(name, shown, rest),
+        Chart(
+            f"brightness-{name}",
+            "Mean brightness of an image",
+            "Lines that lie apart are a shortcut; peaks at the ends are black or white images."
+            + rest,
+            lambda figure: panels.brightness(figure.subplots(), shown),
+        ),
+        Chart(
+            f"pixels-{name}",
+            "Pixel values",
+            "Grey values of all pixels, of thumbnails of 64 x 64." + rest,
+            lambda figure: panels.pixels(figure.subplots(), shown),
+        ),
+        Chart(
+            f"colours-{name}",
+            "Colours by class",
+            "Red, green and blue values of all pixels, of thumbnails of 64 x 64. Where a class has "
+            "other curves, it has a tint that a network will learn." + rest,
+            lambda figure: panels.by_channel(figure, shown),
+            0.7 + 1.05 * len(shown),
+        ),
+    ]
+    if any(sum(value["qualities"]) for value in shown.values()):
+        charts.insert(
+            3,
+            Chart(
+                f"quality-{name}",
+                "JPEG quality of the source images",
+                "Estimated from the quantisation tables. Each class should have the same." + rest,
+                lambda figure: panels.qualities(figure.subplots(), shown),
+            ),
+        )
+    return charts
+
+
+def of_audit(name: str, found: Mapping[str, Any]) -> Chart | None:
+    """Returns the chart of an audit, or None where it is not defined."""
+    if found["source"]["auc"] is None:
+        return None
+    return Chart(
+        f"audit-{name}",
+        "How well format facts tell the class",
+        "Area under the ROC curve, cross-validated. 0.5 is chance; right of the dotted line at "
+        f"{audit.WARN_ABOVE} is too much. The bars at the top are 95 % intervals.",
+        lambda figure: panels.audited(figure.subplots(), found),
+        0.9 + 0.24 * (1 + len(panels.facts_of(found))),
+    )
+
+
+def _formats(name: str, shown: Mapping[str, Any], rest: str) -> Chart:
+    kinds = [
+        (kind, value)
+        for kind in ("formats", "modes", "subsamplings")
+        for value in dict.fromkeys(key for files in shown.values() for key in files[kind])
+    ]
+    rows = [f"chroma {value}" if kind == "subsamplings" else value for kind, value in kinds]
+    by_class = {
+        class_name: [100 * files[kind].get(value, 0) / files["images"] for kind, value in kinds]
+        for class_name, files in shown.items()
+    }
+
+    return Chart(
+        f"formats-{name}",
+        "Format, mode and chroma of the source files",
+        "Shares of each class. Bars of one row that differ in length are a shortcut." + rest,
+        lambda figure: panels.shares(figure.subplots(), rows, by_class),
+        0.7 + 0.17 * len(rows) * (1 + len(shown)),
+    )
+
+
+def _for_a_page(svg: str, title: str) -> str:
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(
+        r'<svg [^>]*(viewBox="[^"]*")[^>]*>',
+        rf'<svg role="img" aria-label="{title}" \1>',
+        svg,
+        count=1,
+    )
+    svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", svg)
+    for colour, variable in _VARIABLES.items():
+        svg = svg.replace(colour, variable)
+    return svg

@@ -1,0 +1,1 @@
+"""Beam: its stages, its options, its runners here and elsewhere."""

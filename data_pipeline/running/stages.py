@@ -1,0 +1,138 @@
+"""The Beam pipelines: extract faces, scan files, write shards.
+
+They are linear, with one leaf, and only references travel.
+
+Results are left in files, not in collections: that works alike on every runner, can be counted
+while a runner is at work, and outlives it.
+"""
+
+import os
+from collections.abc import Sequence
+
+import apache_beam as beam
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+
+from data_pipeline import scan, write
+from data_pipeline.running import attempt, java, job_server, local_runner, strict_options
+from data_pipeline.video import extraction
+from tfrecords import exits
+
+# A worker process takes two seconds to start; it must have more to do than that.
+SECONDS_PER_WORKER = 4.0
+
+
+class ExtractFaces(beam.PTransform):
+    """extraction.Batch -> the number of videos searched (int)."""
+
+    def __init__(self, places: Sequence[str] = ()):
+        super().__init__()
+        self._places = places  # what each worker must see
+
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
+        """Spreads the batches over the workers."""
+        return (
+            batches | "Spread" >> beam.Reshuffle() | "Extract" >> beam.Map(_extract, self._places)
+        )
+
+
+class ScanFiles(beam.PTransform):
+    """scan.Batch -> the number of references looked at (int)."""
+
+    def __init__(self, places: Sequence[str] = ()):
+        super().__init__()
+        self._places = places  # what each worker must see
+
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
+        """Spreads the batches over the workers."""
+        return batches | "Spread" >> beam.Reshuffle() | "Scan" >> beam.Map(_scan, self._places)
+
+
+class WriteShards(beam.PTransform):
+    """write.Task -> the name of a shard that is written (str)."""
+
+    def __init__(self, places: Sequence[str] = ()):
+        super().__init__()
+        self._places = places  # what each worker must see
+
+    def expand(self, tasks: beam.PCollection) -> beam.PCollection:
+        """Spreads the shards over the workers."""
+        return tasks | "Spread" >> beam.Reshuffle() | "Write" >> beam.Map(_write, self._places)
+
+
+def _extract(batch: extraction.Batch, places: Sequence[str]) -> int:
+    attempt.check(*places)
+    return extraction.extract(batch)
+
+
+def _scan(batch: scan.Batch, places: Sequence[str]) -> int:
+    attempt.check(*places)
+    return scan.scan(batch)
+
+
+def _write(task: write.Task, places: Sequence[str]) -> str:
+    attempt.check(*places)
+    return write.write(task)
+
+
+def run(
+    name: str,
+    transform: beam.PTransform,
+    elements: Sequence[object],
+    num_workers: int,
+    *,
+    beam_options: Sequence[str] = (),
+) -> None:
+    """Runs a stage over its elements and waits for it.
+
+    Args:
+      name: of the step, in CamelCase.
+      transform: the stage.
+      elements: its input.
+      num_workers: processes; unless `beam_options` choose another runner.
+      beam_options: further options of Beam, which choose another runner.
+
+    Raises:
+      UsageError: Beam refuses its options.
+      MachineError: a worker process died, or there is no job server.
+    """
+    options = strict_options.parse(beam_options)
+    if strict_options.has_runner(options):
+        options = strict_options.parse([*java.launcher(beam_options), *beam_options])
+        with job_server.reached(strict_options.job_endpoint(options)):
+            _run(name, transform, elements, None, options)
+        return
+    runner, local_flags = local_runner.make(num_workers)
+    options = strict_options.parse([*local_flags, *beam_options])
+    local_runner.watched(lambda: _run(name, transform, elements, runner, options))
+
+
+def _run(
+    name: str,
+    transform: beam.PTransform,
+    elements: Sequence[object],
+    runner: fn_runner.FnApiRunner | None,
+    options: strict_options.Options,
+) -> None:
+    try:
+        pipeline = beam.Pipeline(runner, options)
+    except ValueError as error:
+        raise exits.UsageError(f"Beam refuses its options: {error}") from error
+    with pipeline:
+        _ = pipeline | f"Create{name}" >> beam.Create(elements) | name >> transform
+
+
+def workers_worth_starting(seconds: float, at_most: int = 0) -> int:
+    """Returns how many processes shorten work that takes one of them `seconds`.
+
+    Args:
+      seconds: about how long one process would take.
+      at_most: 0 stands for the processors that this process may use.
+    """
+    return max(1, min(at_most or _usable_processors(), int(seconds / SECONDS_PER_WORKER)))
+
+
+def _usable_processors() -> int:
+    """Returns how many processors this process may use; a container or SLURM may give it a few."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

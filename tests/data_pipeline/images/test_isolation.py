@@ -1,0 +1,161 @@
+"""Pictures that end the process that decodes them, and what becomes of their neighbours."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_pipeline.images import appearance, image_policy, isolation
+from data_pipeline.images.image_policy import Reason, Rejection, Stored
+from tests.data_pipeline import fragile_decoder as fragile
+from tests.data_pipeline import painted
+from tfrecords import exits
+
+ROOT = pathlib.Path(__file__).parents[3]
+FOUND = appearance.look(painted.jpeg(5))
+
+
+def _look(isolated, *comments):
+    futures = [isolated.submit("look", painted.jpeg(5, comment=words)) for words in comments]
+    return [future.result(60) for future in futures]
+
+
+def test_a_call_returns_what_the_function_returns():
+    data = painted.jpeg(5)
+    assert isolation.submit("look", data).result(60) == FOUND
+    assert isolation.submit("store", data, 8).result(60) == image_policy.store(data, 8)
+    assert isolation.submit("look", b"").result(60) == Rejection(Reason.EMPTY_FILE, "0 bytes")
+
+
+def test_it_is_called_in_another_process_that_stays(fragile_decoder):
+    assert _look(fragile_decoder, b"") == [FOUND]
+    process = fragile_decoder._child._process
+    assert process.pid != os.getpid()
+    assert _look(fragile_decoder, b"") == [FOUND]
+    assert fragile_decoder._child._process is process
+
+
+def test_messages_larger_than_a_pipe_do_not_wait_for_each_other(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (700, 700, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "noise.jpg", quality=95)
+    data = (tmp_path / "noise.jpg").read_bytes()
+    assert len(data) > 4 * 65_536
+    futures = [isolation.submit("store", data, 700) for _ in range(12)]
+    for future in futures:
+        assert future.result(60) == Stored(data, 700, 700, True, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (fragile.ABORT, Rejection(Reason.CRASHED, "its decoder ended with SIGABRT")),
+        (fragile.HANG, Rejection(Reason.TIMEOUT, "took more than 30 seconds")),
+        (fragile.HANG_IN_C, Rejection(Reason.TIMEOUT, "took more than 30 seconds")),
+        (
+            fragile.EAT_MEMORY,
+            Rejection(Reason.OUT_OF_MEMORY, "needs more than 3,221,225,472 bytes"),
+        ),
+        (fragile.RAISE, Rejection(Reason.CRASHED, "ValueError: two lines")),
+    ],
+)
+def test_a_picture_that_ends_its_process_is_rejected_alone(fragile_decoder, words, expected):
+    found = _look(fragile_decoder, b"", b"", words, b"", b"", b"", b"")
+    assert found == [FOUND, FOUND, expected, FOUND, FOUND, FOUND, FOUND]
+
+
+def test_a_picture_that_waited_behind_several_deaths_is_not_suspected(fragile_decoder):
+    dead = Rejection(Reason.CRASHED, "its decoder ended with SIGABRT")
+    found = _look(fragile_decoder, *[fragile.ABORT] * 3, b"", *[fragile.ABORT] * 2, b"")
+    assert found == [dead, dead, dead, FOUND, dead, dead, FOUND]
+
+
+def test_a_death_that_does_not_come_again_is_nobodys_fault(fragile_decoder, tmp_path):
+    words = fragile.ABORT_ONCE + os.fsencode(tmp_path / "aborted") + b"\n"
+    assert _look(fragile_decoder, b"", words, b"") == [FOUND] * 3
+    assert (tmp_path / "aborted").exists()
+
+
+def test_a_killed_child_is_replaced(fragile_decoder):
+    assert _look(fragile_decoder, b"") == [FOUND]
+    os.kill(fragile_decoder._child._process.pid, signal.SIGKILL)
+    assert _look(fragile_decoder, b"", b"") == [FOUND] * 2
+
+
+def test_ctrl_c_is_left_to_the_process_that_started_it(fragile_decoder):
+    assert _look(fragile_decoder, b"") == [FOUND]
+    process = fragile_decoder._child._process
+    os.kill(process.pid, signal.SIGINT)
+    assert _look(fragile_decoder, b"") == [FOUND]
+    assert fragile_decoder._child._process is process
+
+
+def test_a_child_that_does_not_start_is_the_machines_fault(monkeypatch):
+    monkeypatch.setattr(isolation, "COMMAND", (sys.executable, "-c", "raise SystemExit(7)"))
+    isolated = isolation.Isolation()
+    with pytest.raises(
+        exits.MachineError, match=r"did not start: .* exit code 7\. `.*` in .* says"
+    ):
+        isolated.submit("look", b"").result(60)
+    monkeypatch.setattr(isolation, "COMMAND", ("/no/such/python",))
+    with pytest.raises(exits.MachineError, match="No process can be started: .*No such file"):
+        isolated.submit("look", b"").result(60)
+    isolated.close()
+
+
+def test_closing_does_not_wait_for_a_picture_that_hangs(fragile_decoder):
+    assert _look(fragile_decoder, b"") == [FOUND]
+    process = fragile_decoder._child._process
+    fragile_decoder.submit("look", painted.jpeg(5, comment=fragile.HANG))
+    fragile_decoder.close()
+    assert process.returncode == -signal.SIGKILL
+
+
+def _is_alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+_PROGRAM = """
+import sys, time
+from data_pipeline import isolation
+isolation.submit("look", b"").result()
+print(isolation._shared()._child._process.pid, flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["time.sleep(60)", ""])
+def test_a_child_ends_with_its_parent(end):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM + end], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    with parent:
+        child = int(parent.stdout.readline())
+        if end:
+            assert _is_alive(child)
+            parent.kill()
+    deadline = time.monotonic() + 30
+    while _is_alive(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _is_alive(child)
+    assert parent.returncode == (-signal.SIGKILL if end else 0)
+
+
+@pytest.mark.slow
+def test_a_child_loads_neither_beam_nor_anything_else_that_is_slow_to_start():
+    program = (
+        "import sys, data_pipeline.images.decoder\n"
+        "print({'apache_beam', 'tensorflow', 'matplotlib', 'scipy'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"

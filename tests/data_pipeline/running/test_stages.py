@@ -1,0 +1,29 @@
+import os
+
+import pytest
+
+from data_pipeline.running import stages
+from tfrecords import exits
+
+
+@pytest.mark.parametrize(
+    ("seconds", "at_most", "workers"), [(0.5, 8, 1), (9.0, 8, 2), (900.0, 8, 8), (900.0, 1, 1)]
+)
+def test_a_worker_is_started_where_it_has_more_to_do_than_starting(seconds, at_most, workers):
+    assert stages.workers_worth_starting(seconds, at_most) == workers
+
+
+def test_by_default_there_are_no_more_workers_than_processors_may_be_used(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 2, 5}, raising=False)
+    assert stages.workers_worth_starting(1e6) == 3
+
+
+def test_where_a_system_has_no_affinity_all_processors_count(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert stages.workers_worth_starting(1e6) == 7
+
+
+def test_a_runner_that_beam_does_not_know_is_refused():
+    with pytest.raises(exits.UsageError, match="Unexpected pipeline runner: Foo"):
+        stages.run("ScanFiles", stages.ScanFiles(), [], 1, beam_options=["--runner=Foo"])
