@@ -157,9 +157,9 @@ def _save(
 def _keep_damaged(directory: pathlib.Path, saved: Mapping[str, Shard | None]) -> None:
     """Keeps the damaged files: another machine may read of them what this one cannot."""
     place = _beside(directory, _DAMAGED)
-    place.mkdir(exist_ok=True)
     for name in saved:
         if (directory / name).exists():
+            place.mkdir(exist_ok=True)
             (place / name).unlink(missing_ok=True)
             _link(directory / name, place / name)
 
@@ -187,13 +187,14 @@ def _say(
 ) -> None:
     print(f"{built.directory} is repaired.")
     if rewritten:
-        print(f"Written again from the source, the same to the byte: {_shards(len(rewritten))}.")
+        number = _number(len(rewritten), "shard")
+        print(f"Written again from the source, the same to the byte: {number}.")
     if not saved:
         return
     lost = before.num_examples - built.manifest.num_examples
     kept = sum(shard.records for shard in saved.values() if shard)
-    print(f"Saved without the source: {kept:,} records of {_shards(len(saved))}.")
-    print(f"Lost: {lost:,} records.")
+    print(f"Saved without the source: {_number(kept, 'record')} of {_number(len(saved), 'shard')}.")
+    print(f"Lost: {_number(lost, 'record')}.")
     for split, targets in losses.by_class(before, built.manifest).items():
         texts = (
             f"{target} " + ", ".join(f"{name} {number:,}" for name, number in classes.items())
@@ -202,11 +203,11 @@ def _say(
         print(f"  {split:<10} {' | '.join(texts)}")
     if lost > 0:
         print(f"As far as their names are known, {built.directory / names.REJECTS} has them.")
-    print(
-        f"The damaged files are kept in {_beside(built.directory, _DAMAGED)}. With the source, "
-        f"nothing need be lost: {before.command} --overwrite"
-    )
+    damaged = _beside(built.directory, _DAMAGED)
+    if damaged.exists():
+        print(f"The damaged files are kept in {damaged}.")
+    print(f"With the source, nothing need be lost: {before.command} --overwrite")
 
 
-def _shards(number: int) -> str:
-    return f"{number:,} shard{'s' * (number != 1)}"
+def _number(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -143,7 +143,7 @@ def test_without_the_source_a_flipped_byte_costs_one_record(moved, capsys):
     said = capsys.readouterr().out
     assert "The source cannot help: " in said
     assert "Saved without the source: 2 records of 1 shard." in said
-    assert "Lost: 1 records.\n  train      label real 0, fake 1\n" in said
+    assert "Lost: 1 record.\n  train      label real 0, fake 1\n" in said
     assert (moved.parent / "1.0.0.damaged" / TRAIN).read_bytes() == damaged
 
 
@@ -160,6 +160,18 @@ def test_without_the_source_a_shard_of_which_nothing_is_left_is_gone(moved):
     info = json.loads((moved / "dataset_info.json").read_text())
     assert info["splits"][0]["shardLengths"] == ["3"]
     assert manifest.read(moved).rejects == {"lost": 3}
+
+
+def test_without_the_source_a_split_may_be_lost_with_its_only_shard(moved, capsys):
+    (moved / TEST).unlink()
+    repairing.repair(moved)
+    verification.verify(moved, full=True)
+    assert manifest.read(moved).splits["test"].counts == {"label": {"real": 0, "fake": 0}}
+    assert "lost" in (moved / "report.html").read_text()
+    assert not (moved.parent / "1.0.0.damaged").exists()
+    said = capsys.readouterr().out
+    assert "could not be brought up to date" not in said
+    assert "Lost: 2 records.\n  test       label real 1, fake 1\n" in said
 
 
 def test_a_source_that_has_changed_is_not_used(directory, built, tmp_path, capsys):
