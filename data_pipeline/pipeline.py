@@ -299,6 +299,7 @@ def _build(
             break
         if not is_full:
             survey = survey.without([reject for reject in rejects if reject.may_pass])
+    mark.unlink()  # a worker that its runner has given up may still be at work, and must stop
     built = publish.publish(
         config,
         settled,

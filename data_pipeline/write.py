@@ -120,7 +120,9 @@ def write(task: Task) -> str:
     directory, name = pathlib.Path(task.directory), task.shard.name
     if not is_left(directory, task.shard):
         return name  # a runner that lost a worker gives its work out again, with what was done
-    temporary = attempt.temporary(directory / name)
+    # In the folder that is gone when the dataset is published, with what a worker that its runner
+    # has given up may still write.
+    temporary = attempt.temporary(directory / SIDECARS / name)
     try:
         sidecar = _write_records(task, temporary)
         if sidecar.records:

@@ -50,7 +50,7 @@ def test_a_shard_holds_its_records_in_order_and_its_sidecar_says_so(tmp_path):
         repaired=0,
         stored=tuple((len(painted.jpeg(index)), 24, 16, 90, "4:2:0", False) for index in range(30)),
     )
-    assert not list(tmp_path.glob(".tiny*"))
+    assert not list(tmp_path.rglob(".tiny*"))
 
 
 def test_the_facts_of_what_is_stored_are_known_without_reading_it_again(tmp_path):
@@ -179,7 +179,7 @@ def test_work_that_another_attempt_took_over_puts_nothing_in_its_place(tmp_path)
     with pytest.raises(exits.MachineError, match="does not see"):
         write.write(task)
     assert not (tmp_path / task.shard.name).exists()
-    assert not list(tmp_path.glob(".tiny*"))
+    assert not list(tmp_path.rglob(".tiny*"))
 
 
 def test_a_shard_that_is_done_is_not_written_again(tmp_path):
@@ -188,3 +188,10 @@ def test_a_shard_that_is_done_is_not_written_again(tmp_path):
     before = (tmp_path / task.shard.name).stat().st_mtime_ns
     write.write(task)
     assert (tmp_path / task.shard.name).stat().st_mtime_ns == before
+
+
+def test_what_is_half_written_lies_where_it_is_never_published(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(write, "_check", lambda path, sidecar: seen.append(path.parent))
+    write.write(_task(tmp_path, [painted.jpeg(1)]))
+    assert seen == [tmp_path / write.SIDECARS]
