@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from trainer import (
-    augment,
     bundle,
     calibration,
     evaluation,
@@ -19,6 +18,7 @@ from trainer import (
     report,
     run_directory,
 )
+from trainer.augment import policies
 from trainer.calibration import Calibration
 from trainer.task import Task
 
@@ -100,7 +100,7 @@ def augmented_batch(task: Task) -> np.ndarray:
     """Returns a picture of the first images of training, as the model sees them; uint8."""
     batch = next(iter(task.train_batches(epoch=0)))
     shown = {name: values[:PICTURED_IMAGES] for name, values in batch.items()}
-    images = augment.POLICIES[task.config.augment](shown["image"], shown["noise"]).numpy()
+    images = policies.POLICIES[task.config.augment](shown["image"], shown["noise"]).numpy()
     captions = [task.target.class_names[label] for label in shown["label"].numpy()]
     return plots.image_grid(list(images), captions, columns=8)
 

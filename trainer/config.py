@@ -15,7 +15,7 @@ MONITORS = ("loss", "accuracy", "auc")
 AUTO, PER_CLASS = "auto", "per_class"
 HEADS = ("gap", "flatten")
 LOGITS = (AUTO, PER_CLASS)
-AUGMENTATIONS = ("flip_crop", "none")
+AUGMENTATIONS = ("none", "flip", "reference", "forensic")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class TrainConfig:
     schedule: str = "cosine"
     warmup_epochs: float = 0.5
     clip_norm: float = 1.0
-    augment: str = "flip_crop"
+    augment: str = "flip"
     monitor: str = "auc"
     patience: int = 5
     seed: int = 0

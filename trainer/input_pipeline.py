@@ -6,13 +6,14 @@ Both functions yield dictionaries of whole global batches, always of the same sh
 - `label`: int64 [batch], the class index,
 - `position`: int64 [batch], the example's place in the epoch,
 - `weight`: float32 [batch], 1, or 0 for the rows that fill the last batch of an evaluation,
-- `noise`: float32 [batch, NOISE], uniform in [0, 1), for the augmentation; in training alone.
+- `noise`: float32 [batch, num_numbers], uniform in [0, 1), for the augmentation on the device; in
+  training alone.
 """
 
 import tensorflow as tf
 
 from tfrecords import dataset, reader
-from trainer import augment
+from trainer.augment import policies
 
 DECODE_THREADS = tf.data.AUTOTUNE
 PREFETCH_BATCHES = 2  # a constant: a tuned one has taken all memory
@@ -26,6 +27,7 @@ def for_train(
     global_batch_size: int,
     seed: int,
     epoch: int,
+    policy: policies.Policy,
     start_step: int = 0,
     shuffle_labels: bool = False,
 ) -> tf.data.Dataset:
@@ -39,9 +41,9 @@ def for_train(
 
     def prepare(position: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         example = _example(source, serialized, target, image_size, seed if shuffle_labels else None)
-        noise_seed = tf.stack([tf.cast(seed * 1_000_003 + epoch, tf.int64), position])
-        noise = tf.random.stateless_uniform([augment.NOISE], noise_seed, alg="philox")
-        return {**example, "position": position, "weight": 1.0, "noise": noise}
+        noise = policy.noise(seed, epoch, position)
+        image = policy.decoded(example["image"], noise)
+        return {**example, "image": image, "position": position, "weight": 1.0, "noise": noise}
 
     examples = records.map(prepare, num_parallel_calls=DECODE_THREADS, deterministic=True)
     return examples.batch(global_batch_size, drop_remainder=True).prefetch(PREFETCH_BATCHES)

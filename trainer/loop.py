@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from tfrecords import exits
 from trainer import (
-    augment,
     checkpoints,
     diagnosis,
     events,
@@ -29,6 +28,7 @@ from trainer import (
     transaction,
     validation,
 )
+from trainer.augment import policies
 from trainer.run import Run
 
 
@@ -59,7 +59,7 @@ class PhaseLoop:
             run.strategy,
             run.classifier,
             self._optimizer,
-            augment=augment.POLICIES[config.augment],
+            augment=policies.POLICIES[config.augment],
             positive=run.task.positive,
             global_batch_size=config.global_batch_size,
             fault=run.faults.in_micro_batch(),
@@ -265,7 +265,7 @@ class PhaseLoop:
         image_ids = task.image_ids(epoch=self._shuffle_epoch, step=step)
         return diagnosis.explain(
             self._run.classifier,
-            augment.POLICIES[task.config.augment](batch["image"], batch["noise"]),
+            policies.POLICIES[task.config.augment](batch["image"], batch["noise"]),
             batch["label"],
             image_ids,
             task.positive,

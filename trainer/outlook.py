@@ -7,8 +7,9 @@ from typing import Any
 import tensorflow as tf
 
 from tfrecords import dataset, exits
-from trainer import augment, backbones, models, phases, planning, steps, strategies, task
+from trainer import backbones, models, phases, planning, steps, strategies, task
 from trainer import config as configs
+from trainer.augment import policies
 
 PROBE_EXAMPLES = 8
 PROBE_STEPS = 3
@@ -118,7 +119,7 @@ def _seconds_per_example(classifier: models.Classifier, config: configs.TrainCon
         "image": tf.zeros([PROBE_EXAMPLES, size, size, 3], tf.uint8),
         "label": tf.zeros([PROBE_EXAMPLES], tf.int64),
         "position": tf.range(PROBE_EXAMPLES, dtype=tf.int64),
-        "noise": tf.zeros([PROBE_EXAMPLES, augment.NOISE]),
+        "noise": tf.zeros([PROBE_EXAMPLES, policies.POLICIES[config.augment].num_numbers]),
     }
     optimizer = phases.optimizer(config, phases.plan(config)[0], steps_per_epoch=100)
     optimizer.build(classifier.trainable_variables)
@@ -126,7 +127,7 @@ def _seconds_per_example(classifier: models.Classifier, config: configs.TrainCon
         tf.distribute.get_strategy(),
         classifier,
         optimizer,
-        augment=augment.POLICIES[config.augment],
+        augment=policies.POLICIES[config.augment],
         positive=1,
         global_batch_size=PROBE_EXAMPLES,
     )

@@ -9,6 +9,7 @@ from tfrecords import dataset, exits
 from tfrecords import manifest as manifests
 from trainer import backbones, input_pipeline, models
 from trainer import config as configs
+from trainer.augment import policies
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Task:
             epoch=epoch,
             start_step=start_step,
             shuffle_labels=self.config.shuffle_labels,
+            policy=policies.POLICIES[self.config.augment],
         )
 
     def image_ids(self, *, epoch: int, step: int) -> list[str]:

@@ -105,7 +105,9 @@ def define(values: flags.FlagValues) -> None:
     define_string("schedule", Default.schedule, f"After the warm-up: {', '.join(SCHEDULES)}.")
     define_float("warmup_epochs", Default.warmup_epochs, "Epochs of linear warm-up.")
     define_float("clip_norm", Default.clip_norm, "The largest norm of the gradient; 0: any.")
-    define_string("augment", Default.augment, f"Augmentation: {', '.join(AUGMENTATIONS)}.")
+    define_string(
+        "augment", Default.augment, "Changes of training images: " + ", ".join(AUGMENTATIONS) + "."
+    )
     define_string(
         "monitor", Default.monitor, f"Validation metric of the best epoch: {', '.join(MONITORS)}."
     )

@@ -16,7 +16,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import augment, models, planning, steps
+from trainer import models, planning, steps
+from trainer.augment import policies
 
 NUM_STEPS = 3
 
@@ -39,7 +40,7 @@ def main(model: str, size: int, batch_size: int, micro_batch: int, phase: str) -
         tf.distribute.get_strategy(),
         classifier,
         optimizer,
-        augment=augment.flip_crop,
+        augment=policies.POLICIES["flip"],
         positive=1,
         global_batch_size=batch_size,
         micro_batch=micro_batch,
@@ -49,7 +50,9 @@ def main(model: str, size: int, batch_size: int, micro_batch: int, phase: str) -
         "image": tf.constant(random.integers(0, 256, (batch_size, size, size, 3), np.uint8)),
         "label": tf.constant(random.integers(0, 2, batch_size)),
         "position": tf.range(batch_size, dtype=tf.int64),
-        "noise": tf.constant(random.random((batch_size, augment.NOISE)), tf.float32),
+        "noise": tf.constant(
+            random.random((batch_size, policies.POLICIES["flip"].num_numbers)), tf.float32
+        ),
     }
     seconds, processor = [], []
     for number in range(NUM_STEPS):

@@ -8,6 +8,9 @@ from PIL import Image
 from tests import tiny
 from tfrecords import dataset
 from trainer import input_pipeline
+from trainer.augment import policies
+
+FLIP = policies.POLICIES["flip"]
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +29,9 @@ def _noise(height, width):
 
 
 def _train(source, **options):
-    options = {"image_size": 16, "global_batch_size": 8, "seed": 0, "epoch": 0, **options}
-    return list(input_pipeline.for_train(source, "label", **options).as_numpy_iterator())
+    defaults = {"image_size": 16, "global_batch_size": 8, "seed": 0, "epoch": 0, "policy": FLIP}
+    batches = input_pipeline.for_train(source, "label", **{**defaults, **options})
+    return list(batches.as_numpy_iterator())
 
 
 def _eval(source, split="test", **options):
@@ -111,7 +115,7 @@ def test_training_batches_are_whole_and_typed(source):
             "label": ((8,), "int64"),
             "position": ((8,), "int64"),
             "weight": ((8,), "float32"),
-            "noise": ((8, 3), "float32"),
+            "noise": ((8, 4), "float32"),
         }
     assert _column(batches, "position").tolist() == list(range(48))
     assert _column(batches, "weight").tolist() == [1] * 48

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import augment, backbones, capsule, models, steps, strategies
+from trainer import backbones, capsule, models, steps, strategies
 
 LOG3 = math.log(3)
 SEED = [0, 7]
@@ -66,7 +66,7 @@ def test_of_several_logits_the_highest_is_said():
 def _batch(bad=None):
     """Eight examples; `bad` is the index of one that `_spoil` spoils."""
     random = np.random.default_rng(0)
-    noise = random.random((8, augment.NOISE)).astype(np.float32)
+    noise = random.random((8, 3)).astype(np.float32)
     if bad is not None:
         noise[bad, 0] = 2
     return {
