@@ -15,7 +15,7 @@ MONITORS = ("loss", "accuracy", "auc")
 AUTO, PER_CLASS = "auto", "per_class"
 HEADS = ("gap", "flatten")
 LOGITS = (AUTO, PER_CLASS)
-AUGMENTATIONS = ("none", "flip", "reference", "forensic")
+AUGMENTATIONS = ("none", "flip", "flip_crop", "reference", "forensic")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class TrainConfig:
     schedule: str = "cosine"
     warmup_epochs: float = 0.5
     clip_norm: float = 1.0
-    augment: str = "flip"
+    augment: str = "flip_crop"
     monitor: str = "auc"
     patience: int = 5
     seed: int = 0

@@ -40,7 +40,7 @@ def main(model: str, size: int, batch_size: int, micro_batch: int, phase: str) -
         tf.distribute.get_strategy(),
         classifier,
         optimizer,
-        augment=policies.POLICIES["flip"],
+        augment=policies.POLICIES["flip_crop"],
         positive=1,
         global_batch_size=batch_size,
         micro_batch=micro_batch,
@@ -51,7 +51,7 @@ def main(model: str, size: int, batch_size: int, micro_batch: int, phase: str) -
         "label": tf.constant(random.integers(0, 2, batch_size)),
         "position": tf.range(batch_size, dtype=tf.int64),
         "noise": tf.constant(
-            random.random((batch_size, policies.POLICIES["flip"].num_numbers)), tf.float32
+            random.random((batch_size, policies.POLICIES["flip_crop"].num_numbers)), tf.float32
         ),
     }
     seconds, processor = [], []

@@ -15,7 +15,11 @@ from trainer import config as configs
         ("monitor", "f1", "--monitor must be one of loss, accuracy, auc."),
         ("head", "max", "--head must be one of gap, flatten."),
         ("logits", "2", "--logits must be one of auto, per_class."),
-        ("augment", "mixup", "--augment must be one of none, flip, reference, forensic."),
+        (
+            "augment",
+            "mixup",
+            "--augment must be one of none, flip, flip_crop, reference, forensic.",
+        ),
     ],
 )
 def test_a_choice_that_does_not_exist_is_refused(field, value, message):

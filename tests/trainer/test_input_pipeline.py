@@ -10,7 +10,7 @@ from tfrecords import dataset
 from trainer import input_pipeline
 from trainer.augment import policies
 
-FLIP = policies.POLICIES["flip"]
+FLIP_CROP = policies.POLICIES["flip_crop"]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,13 @@ def _noise(height, width):
 
 
 def _train(source, **options):
-    defaults = {"image_size": 16, "global_batch_size": 8, "seed": 0, "epoch": 0, "policy": FLIP}
+    defaults = {
+        "image_size": 16,
+        "global_batch_size": 8,
+        "seed": 0,
+        "epoch": 0,
+        "policy": FLIP_CROP,
+    }
     batches = input_pipeline.for_train(source, "label", **{**defaults, **options})
     return list(batches.as_numpy_iterator())
 

@@ -1,7 +1,7 @@
 """What images suffer on the web, and what hides the traces of a generator.
 
-A detector that never saw such images fails on them. Which ones, and how strong, follows CNNDetection
-(Wang et al. 2020, arXiv:1912.11035: blur and JPEG) and DeepfakeBench (Yan et al. 2023,
+A detector that never saw such images fails on them. Which changes, and how strong, follows
+CNNDetection (Wang et al. 2020, arXiv:1912.11035: blur and JPEG) and DeepfakeBench (Yan et al. 2023,
 arXiv:2307.01426: noise, scale, colour).
 """
 

@@ -58,7 +58,7 @@ class Op:
         return tf.where(chosen[:, None, None, None], changed, images)
 
     def _parameters(self, numbers: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """Returns whether to change, and the parameters by name; each [...] of [..., num_numbers]."""
+        """Returns whether to change, and the parameters by name: [...] of numbers [..., n]."""
         drawn = {
             name: low + numbers[..., index] * (high - low)
             for index, (name, (low, high)) in enumerate(self._ranges.items(), start=1)
@@ -117,7 +117,7 @@ def _shared_out(ops: tuple[Op, ...], noise: tf.Tensor) -> list[tuple[Op, tf.Tens
     return shares
 
 
-FLIP = Op(
+FLIP_CROP = Op(
     geometry.flip_and_shift,
     compiled=False,
     left_right=(0, 1),
@@ -127,7 +127,8 @@ FLIP = Op(
 
 POLICIES = {
     "none": Policy(),
-    "flip": Policy(on_device=(FLIP,)),
+    "flip": Policy(on_device=(Op(geometry.flip_and_shift, compiled=False, left_right=(0, 1)),)),
+    "flip_crop": Policy(on_device=(FLIP_CROP,)),
     # What the reference projects gave to Keras' ImageDataGenerator.
     "reference": Policy(
         on_device=(
@@ -148,7 +149,7 @@ POLICIES = {
     "forensic": Policy(
         while_decoding=(Op(forensic.recompress, chance=0.5, quality=(30, 101)),),
         on_device=(
-            FLIP,
+            FLIP_CROP,
             Op(forensic.rescale, chance=0.3, scale=(0.5, 1)),
             Op(forensic.blur, chance=0.3, sigma=(0, forensic.MAX_SIGMA)),
             Op(forensic.add_noise, chance=0.3, deviation=(0, 8), seed=SEEDS),

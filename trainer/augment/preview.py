@@ -13,6 +13,7 @@ from trainer.config import TrainConfig
 
 NUM_IMAGES = 8
 NUM_TIMES = 8
+GAP = 4  # pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,36 +55,47 @@ def write(config: PreviewConfig) -> str:
     source = dataset.find(pathlib.Path(config.data_dir), config.dataset, config.version)
     size = config.image_size or source.manifest.image_size
     policy = policies.POLICIES[config.augment]
-    images, captions = augmented(source, policy, image_size=size, seed=config.seed)
-    picture = plots.image_grid(images, captions, columns=1 + NUM_TIMES)
+    rows = augmented(source, policy, image_size=size, seed=config.seed)
     path = config.output_path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(plots.to_png(picture))
+        path.write_bytes(plots.to_png(mosaic(rows)))
     except OSError as error:
         raise exits.UsageError(
             f"--output={path} cannot be written: {error.strerror}. Choose another file."
         ) from None
     return (
-        f"Wrote {path}: {len(images) // (1 + NUM_TIMES)} images of {config.dataset} as they are "
-        f"stored, and {NUM_TIMES} times as --augment={config.augment} changes them."
+        f"Wrote {path}: in each of {len(rows)} rows an image of {config.dataset} as it is stored, "
+        f"and {NUM_TIMES} times as --augment={config.augment} changes it."
     )
 
 
 def augmented(
     source: dataset.Dataset, policy: policies.Policy, *, image_size: int, seed: int
-) -> tuple[list[np.ndarray], list[str]]:
-    """Returns training images row by row, each first as it is, and captions of the same number.
+) -> np.ndarray:
+    """Returns training images as they are and in epoch after epoch, at most NUM_IMAGES of them.
 
-    In each row the changes are those of one place in epoch after epoch.
+    Returns:
+      uint8 [images, 1 + NUM_TIMES, image_size, image_size, 3].
     """
     target = next(iter(source.manifest.targets))
     records = reader.for_train(source, "train", seed=seed, epoch=0, start=0).take(NUM_IMAGES)
-    images, captions = [], []
+    rows = []
     for position, serialized in records:
         image = input_pipeline.decode(reader.parse(serialized, target)["image"], image_size)
         noises = [policy.noise(seed, epoch, position) for epoch in range(NUM_TIMES)]
         decoded = tf.stack([policy.decoded(image, noise) for noise in noises])
-        images += [image.numpy(), *policy(decoded, tf.stack(noises)).numpy()]
-        captions += ["as stored", *[""] * NUM_TIMES]
-    return images, captions
+        rows.append(np.stack([image, *policy(decoded, tf.stack(noises))]))
+    return np.stack(rows)
+
+
+def mosaic(rows: np.ndarray) -> np.ndarray:
+    """Returns one picture of images side by side, pixel by pixel: blur and noise are to be seen.
+
+    Args:
+      rows: uint8 [rows, columns, height, width, 3].
+    """
+    padded = np.pad(rows, [(0, 0), (0, 0), (GAP, 0), (GAP, 0), (0, 0)], constant_values=255)
+    num_rows, num_columns, height, width, channels = padded.shape
+    joined = padded.transpose(0, 2, 1, 3, 4)
+    return joined.reshape(num_rows * height, num_columns * width, channels)
