@@ -1,0 +1,117 @@
+"""Images a second from disk to augmented batches, beside Keras: python -m tests.benchmarks.read.
+
+Painted JPEGs of 256 pixels. A second is one of wall time, and beside it one of a processor, which
+tells more where other programs run.
+"""
+
+import json
+import pathlib
+import tempfile
+import time
+import warnings
+from collections.abc import Iterable
+
+import tensorflow as tf
+from keras.src.legacy.preprocessing.image import ImageDataGenerator
+
+from tests import tiny
+from tfrecords import dataset
+from trainer import input_pipeline
+from trainer.augment import policies
+
+RESULTS = pathlib.Path(__file__).parent / "read.json"
+SIZE, BATCH, NUM_IMAGES = 256, 64, 512
+SECONDS = 10
+A0 = {
+    "rotation_range": 30,
+    "width_shift_range": 0.1,
+    "height_shift_range": 0.1,
+    "shear_range": 0.1,
+    "zoom_range": 0.3,
+    "horizontal_flip": True,
+    "vertical_flip": True,
+    "brightness_range": (0.3, 1.7),
+}
+
+
+def keras_generator(directory: pathlib.Path, **options) -> Iterable:
+    """The generator of the reference projects, from files."""
+    generator = ImageDataGenerator(**options)
+    return generator.flow_from_directory(directory, (SIZE, SIZE), batch_size=BATCH)
+
+
+def plain_decode(source: dataset.Dataset) -> Iterable:
+    """The limit: records and the JPEG decoder, and nothing else."""
+    paths = [str(path) for path in sorted(source.directory.glob("*-train.tfrecord-*"))]
+    features = {"image": tf.io.FixedLenFeature([], tf.string)}
+
+    def decode(serialized: tf.Tensor) -> tf.Tensor:
+        record = tf.io.parse_single_example(serialized, features)
+        return tf.ensure_shape(tf.io.decode_jpeg(record["image"], channels=3), [SIZE, SIZE, 3])
+
+    records = tf.data.TFRecordDataset(paths).repeat()
+    return records.map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(BATCH).prefetch(2)
+
+
+def epochs(source: dataset.Dataset, name: str) -> Iterable:
+    """Batches as a training gets them, augmented."""
+    policy = policies.POLICIES[name]
+    options = {"image_size": SIZE, "global_batch_size": BATCH, "seed": 0, "policy": policy}
+    for epoch in range(10_000):
+        for batch in input_pipeline.for_train(source, "label", epoch=epoch, **options):
+            yield policy(batch["image"], batch["noise"])
+
+
+def cached(source: dataset.Dataset, name: str) -> Iterable:
+    """One decoded batch in memory, augmented again and again."""
+    policy = policies.POLICIES[name]
+    options = {"image_size": SIZE, "global_batch_size": BATCH, "seed": 0, "policy": policy}
+    batch = next(iter(input_pipeline.for_train(source, "label", epoch=0, **options)))
+    while True:
+        yield policy(batch["image"], batch["noise"])
+
+
+def rate(batches: Iterable) -> dict[str, float]:
+    """Returns images a second, after a first batch that may be traced and compiled."""
+    iterator = iter(batches)
+    next(iterator)
+    start, used, images = time.perf_counter(), time.process_time(), 0
+    while time.perf_counter() - start < SECONDS:
+        next(iterator)
+        images += BATCH
+    return {
+        "images_per_second": images / (time.perf_counter() - start),
+        "images_per_processor_second": images / (time.process_time() - used),
+    }
+
+
+def main() -> None:
+    warnings.simplefilter("ignore", DeprecationWarning)  # of SciPy, whose old names Keras uses
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        source = dataset.load(tiny.write(directory / "data", train=NUM_IMAGES, size=SIZE))
+        for index in range(NUM_IMAGES):
+            path = directory / "files" / str(index % 2) / f"{index}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(tiny.jpeg(60 + index % 2 * 120, SIZE, index))
+        cases = {
+            "Keras' ImageDataGenerator, A0": keras_generator(directory / "files", **A0),
+            "plain decode": plain_decode(source),
+            "none": epochs(source, "none"),
+            "reference": epochs(source, "reference"),
+            "forensic": epochs(source, "forensic"),
+            "reference, decoded before": cached(source, "reference"),
+        }
+        results = {case: rate(batches) for case, batches in cases.items()}
+    slowest = results["Keras' ImageDataGenerator, A0"]
+    for case, found in results.items():
+        ratios = [found[key] / slowest[key] for key in found]
+        print(
+            f"{case:32} {found['images_per_second']:7,.0f} images/s ({ratios[0]:5.1f} times) "
+            f"{found['images_per_processor_second']:7,.0f} a processor second ({ratios[1]:5.1f})"
+        )
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
