@@ -2,6 +2,8 @@
 
 # The flags and one call; the program is `preview.write`.
 
+import dataclasses
+import functools
 import os
 import sys
 
@@ -10,7 +12,7 @@ from tfrecords import exits, usage
 if __name__ == "__main__":
     exits.leave_when_interrupted()
 
-from absl import app, flags, logging
+from absl import flags, logging
 
 from trainer import quiet
 
@@ -23,29 +25,18 @@ with quiet.native_stderr():
 
     tf.config.list_physical_devices()  # looks for drivers, and says so
 
-FLAGS = flags.FLAGS
+FLAGS = flags.FlagValues()
 Default = preview.PreviewConfig
+define_string = functools.partial(flags.DEFINE_string, flag_values=FLAGS)
+define_integer = functools.partial(flags.DEFINE_integer, flag_values=FLAGS)
 
-flags.DEFINE_string("data_dir", Default.data_dir, "The directory that datasets are built in.")
-flags.DEFINE_string("dataset", Default.dataset, "The dataset's name.")
-flags.DEFINE_string("version", Default.version, "Its version; by default the highest.")
-flags.DEFINE_string("augment", Default.augment, f"The augmentation: {', '.join(AUGMENTATIONS)}.")
-flags.DEFINE_integer(
-    "image_size", Default.image_size, "Side of the images; default: as the dataset's."
-)
-flags.DEFINE_integer("seed", Default.seed, "Decides which images, and how each is changed.")
-flags.DEFINE_string("output", Default.output, "The picture; default: augmented_<augment>.png.")
-
-OWN = ("data_dir", "dataset", "version", "augment", "image_size", "seed", "output")
-
-
-def to_config(values: flags.FlagValues) -> preview.PreviewConfig:
-    """Returns the configuration that the flags describe.
-
-    Raises:
-      UsageError: a value is out of range.
-    """
-    return preview.PreviewConfig(**{name: values[name].value for name in OWN})
+define_string("data_dir", Default.data_dir, "The directory that datasets are built in.")
+define_string("dataset", Default.dataset, "The dataset's name.")
+define_string("version", Default.version, "Its version; by default the highest.")
+define_string("augment", Default.augment, f"How images are changed: {', '.join(AUGMENTATIONS)}.")
+define_integer("image_size", Default.image_size, "Side of the images; default: as the dataset's.")
+define_integer("seed", Default.seed, "Decides which images, and how each is changed.")
+define_string("output", Default.output, "The picture; default: augmented_<augment>.png.")
 
 
 def main(argv: list[str]) -> None:
@@ -55,15 +46,24 @@ def main(argv: list[str]) -> None:
     print(preview.write(to_config(FLAGS)))
 
 
+def to_config(values: flags.FlagValues) -> preview.PreviewConfig:
+    """Returns the configuration that the flags describe.
+
+    Raises:
+      UsageError: a value is out of range.
+    """
+    names = [field.name for field in dataclasses.fields(preview.PreviewConfig)]
+    return preview.PreviewConfig(**{name: values[name].value for name in names})
+
+
 def parse_flags(argv: list[str]) -> list[str]:
     """Parses the flags; returns the program's name.
 
     Raises:
       UsageError: a word is no flag.
     """
-    usage.parse(FLAGS, argv, __doc__, [FLAGS[name] for name in OWN])
-    return argv[:1]
+    return usage.parse(FLAGS, argv, __doc__)
 
 
 if __name__ == "__main__":
-    exits.run(lambda: app.run(main, sys.argv, flags_parser=parse_flags), (flags.Error,))
+    exits.run(lambda: main(parse_flags(sys.argv)), (flags.Error,))

@@ -33,6 +33,7 @@ class PreviewConfig:
     output: str | None = None
 
     def __post_init__(self) -> None:
+        # They are flags of a training, too, and that knows their ranges.
         TrainConfig(augment=self.augment, image_size=self.image_size, seed=self.seed)
         if self.output is not None and not self.output.endswith(".png"):
             raise exits.UsageError(

@@ -70,9 +70,7 @@ def test_a_policy_gives_the_same_bits_on_one_and_two_replicas_and_in_micro_batch
     assert not np.array_equal(whole, images)
     dataset = tf.data.Dataset.from_tensor_slices((images, noise)).batch(8, drop_remainder=True)
     assert np.array_equal(_in_replicas(two_devices, policy, dataset), whole)
-    for index in (0, 5):
-        alone = policy(tf.constant(images[index : index + 1]), noise[index : index + 1])
-        assert np.array_equal(alone[0], whole[index])
+    assert np.array_equal(policy(tf.constant(images[2:6]), noise[2:6]), whole[2:6])
 
 
 def test_floats_stay_floats():

@@ -18,9 +18,10 @@ def data_dir(tmp_path):
 
 
 def test_every_field_has_a_flag_with_its_default():
+    entry.parse_flags(["trainer.augment"])
     for field in dataclasses.fields(preview.PreviewConfig):
         assert entry.FLAGS[field.name].default == field.default, field.name
-    assert set(entry.OWN) == {field.name for field in dataclasses.fields(preview.PreviewConfig)}
+    assert entry.to_config(entry.FLAGS) == preview.PreviewConfig()
 
 
 def test_a_picture_of_eight_images_eight_times_is_written(data_dir, tmp_path):
