@@ -20,7 +20,8 @@ from trainer import input_pipeline
 from trainer.augment import policies
 
 RESULTS = pathlib.Path(__file__).parent / "read.json"
-SIZE, BATCH, NUM_IMAGES = 256, 32, 256
+SIZE, BATCH = 256, 64
+NUM_IMAGES, NUM_FILES = 2048, 256  # an epoch so short would be all beginning
 SECONDS = 10
 A0 = {
     "rotation_range": 30,
@@ -90,7 +91,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         source = dataset.load(tiny.write(directory / "data", train=NUM_IMAGES, size=SIZE))
-        for index in range(NUM_IMAGES):
+        for index in range(NUM_FILES):
             path = directory / "files" / str(index % 2) / f"{index}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(tiny.jpeg(60 + index % 2 * 120, SIZE, index))
