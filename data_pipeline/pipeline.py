@@ -8,16 +8,13 @@ import functools
 import pathlib
 import tempfile
 from collections.abc import Collection, Sequence
-from typing import Any
 
-from data_pipeline import console, faults, progress, publish, refusals, scan, write
+from data_pipeline import console, faults, progress, publish, refusals, scan, surveying, write
 from data_pipeline.config import DISJOINT_SPLITS, SOURCE_SPLITS, BuildConfig
 from data_pipeline.images import image_policy, perceptual_hash
 from data_pipeline.planning import plan, verdicts
-from data_pipeline.references import CHANGED, UNREADABLE, Facts, Listing, Reject
-from data_pipeline.running import attempt, failures, stages
-from data_pipeline.sources import kaggle, locations
-from data_pipeline.sources.layouts.by_name import LAYOUTS
+from data_pipeline.references import CHANGED, Listing, Reject
+from data_pipeline.running import attempt, jobs, stages
 from data_pipeline.survey import Survey
 from data_pipeline.video import extraction
 from tfrecords import dataset, directories, exits, names
@@ -38,8 +35,8 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
     Raises:
       UsageError, DataError, MachineError: see `tfrecords.exits`.
     """
-    source = _source(config)
-    listing = _list(config, source)
+    source = surveying.source_path(config)
+    listing = surveying.list_source(config, source)
     cache = config.parent.absolute() / SCAN_CACHE
     if config.dry_run:
         _dry_run(config, listing, cache)
@@ -51,9 +48,9 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
         publish.recover(config.directory)
         if config.overwrite:
             publish.check_replaceable(config.directory)
-        listing = _extract(config, listing, mark, config.parent.absolute() / FACES)
+        listing = surveying.extract(config, listing, mark, config.parent.absolute() / FACES)
         known = scan.Known(cache)
-        survey = _scan(config, listing, known, mark)
+        survey = surveying.look(config, listing, known, mark)
         refusals.check_rejects(config, survey.num_listed, survey.rejects)
         kept = verdicts.Verdicts(cache, _image_size(config, listing))
         _, planned = kept.settle(survey, functools.partial(_plan, config))
@@ -61,7 +58,7 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
         if built is None:
             console.say_abandoned(config, planned)
             built = _build(config, survey, known, kept, mark)
-            _prune(known, listing, source)
+            surveying.prune(known, listing, source)
     return built
 
 
@@ -93,9 +90,9 @@ def _rewrite(
     mark: pathlib.Path,
 ) -> list[write.Sidecar]:
     cache = config.parent.absolute() / SCAN_CACHE
-    listing = _list(config, _source(config))
-    listing = _extract(config, listing, mark, config.parent.absolute() / FACES)
-    survey = _scan(config, listing, scan.Known(cache), mark)
+    listing = surveying.list_source(config, surveying.source_path(config))
+    listing = surveying.extract(config, listing, mark, config.parent.absolute() / FACES)
+    survey = surveying.look(config, listing, scan.Known(cache), mark)
     kept = verdicts.Verdicts(cache, _image_size(config, listing))
     settled, planned = kept.settle(survey, functools.partial(_plan, config))
     if planned.digest != digest:
@@ -114,9 +111,9 @@ def _dry_run(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> None
         attempt.begun(pathlib.Path(temporary)) as mark,
     ):
         faces = pathlib.Path(temporary) / FACES
-        listing = _extract(config, listing, mark, faces, earlier=config.parent / FACES)
+        listing = surveying.extract(config, listing, mark, faces, earlier=config.parent / FACES)
         known = scan.Known(pathlib.Path(temporary), earlier=cache)
-        survey = _scan(config, listing, known, mark)
+        survey = surveying.look(config, listing, known, mark)
     image_size = _image_size(config, listing)
     kept = verdicts.Verdicts(cache, image_size)
     settled, planned = kept.settle(survey, functools.partial(_plan, config))
@@ -128,91 +125,6 @@ def _dry_run(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> None
         directory = config.parent / names.incomplete_directory(config.version, planned.digest)
         left = [shard for shard in planned.shards if write.is_left(directory, shard)]
         refusals.check_space(directory, left, image_size)
-
-
-def _source(config: BuildConfig) -> pathlib.Path | None:
-    """Returns where the source lies, once it is on this machine."""
-    if not config.is_on_kaggle or config.remote is None:
-        return config.source_path
-    archive = pathlib.Path(config.data_dir) / "downloads" / f"{config.remote.name}.zip"
-    by_hand = dataclasses.replace(config, source=str(archive))
-    return kaggle.fetch(config.remote, archive, by_hand.command())
-
-
-def _list(config: BuildConfig, source: pathlib.Path | None) -> Listing:
-    faults.before("list")
-    layout = LAYOUTS[config.layout_name]
-    listing = layout.list_source(source, config.source_options())
-    taken = listing
-    if config.limit is not None and config.limit < len(listing.references):
-        taken = plan.sample(listing, config.limit, config.seed)
-    console.say_listing(config, listing, taken)
-    return taken
-
-
-def _extract(
-    config: BuildConfig,
-    listing: Listing,
-    mark: pathlib.Path,
-    directory: pathlib.Path,
-    earlier: pathlib.Path | None = None,
-) -> Listing:
-    """Returns the listing of the faces in a listing of videos; any other as it is."""
-    if not listing.videos:
-        return listing
-    options = extraction.checked_options(
-        frames_per_video=config.frames_per_video,
-        face_size=config.face_size,
-        face_margin=config.face_margin,
-        max_faces=config.max_faces,
-        face_detector=config.face_detector,
-    )
-    known = extraction.Known(directory, listing, options, earlier)
-    batches = known.missing()
-    num_videos = sum(len(batch.tasks) for batch in batches)
-    if batches:
-        before = extraction.count(directory)
-        seconds = extraction.VIDEO_SECONDS * num_videos
-        num_workers = config.num_workers or stages.workers_worth_starting(seconds)
-        with progress.shown(
-            "Searching", num_videos, lambda: extraction.count(directory) - before, "videos"
-        ):
-            transform = stages.ExtractFaces(_places(config, mark))
-            _run_stage(config, "ExtractFaces", transform, batches, num_workers)
-    found = known.faces()
-    console.say_faces(config, found)
-    refusals.check_rejects(config, listing.num_listed, found.listing.rejects)
-    return found.listing
-
-
-def _scan(config: BuildConfig, listing: Listing, known: scan.Known, mark: pathlib.Path) -> Survey:
-    cache = known.directory
-    batches = known.missing(listing.references)
-    num_images = sum(len(batch.references) for batch in batches)
-    if batches:
-        before = scan.count(cache)
-        seconds = sum(ref.location.read_seconds for batch in batches for ref in batch.references)
-        num_workers = stages.workers_worth_starting(seconds, config.num_workers)
-        with progress.shown("Scanning", num_images, lambda: scan.count(cache) - before):
-            transform = stages.ScanFiles(_places(config, mark))
-            _run_stage(config, "ScanFiles", transform, batches, num_workers)
-        known.reload()
-    scanned, rejects = [], list(listing.rejects)
-    for reference in listing.references:
-        found = known.find(reference)
-        if isinstance(found, Facts):
-            scanned.append((reference, found))
-        elif found is not None:
-            rejects.append(found)
-        else:
-            rejects.append(Reject(reference.image_id, UNREADABLE, "the scan left no result"))
-    return Survey(listing, tuple(scanned), tuple(rejects))
-
-
-def _places(config: BuildConfig, mark: pathlib.Path) -> list[str]:
-    """Returns what each worker must see."""
-    source = config.source_path
-    return [str(mark)] if source is None else [str(mark), str(source.absolute())]
 
 
 def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
@@ -335,18 +247,6 @@ def _forget(
         known.keep(lambda fingerprint: fingerprint not in fingerprints)
 
 
-def _prune(known: scan.Known, listing: Listing, source: pathlib.Path | None) -> None:
-    """Drops what was found about files that no build can find as they were."""
-    listed = {reference.location.fingerprint for reference in listing.references}
-    known.keep(
-        lambda fingerprint: (
-            fingerprint in listed
-            or source is None
-            or not locations.is_outdated(fingerprint, source)
-        )
-    )
-
-
 def _write(
     config: BuildConfig,
     survey: Survey,
@@ -370,8 +270,15 @@ def _write(
         num_workers = config.num_workers or stages.workers_worth_starting(seconds)
         total = sum(len(shard.items) for shard in planned.shards)
         with progress.shown("Writing", total, lambda: _count_written(directory, planned)):
-            transform = stages.WriteShards(_places(config, mark))
-            _run_stage(config, "WriteShards", transform, tasks, num_workers)
+            transform = stages.WriteShards(jobs.places(config.source_path, mark))
+            jobs.run(
+                "WriteShards",
+                transform,
+                tasks,
+                num_workers,
+                data_dir=config.data_dir,
+                beam_options=config.beam_options,
+            )
     sidecars = [write.done(directory, shard) for shard in planned.shards]
     lost = [s.name for s, sidecar in zip(planned.shards, sidecars, strict=True) if not sidecar]
     if lost:
@@ -395,10 +302,3 @@ def _count_written(directory: pathlib.Path, planned: plan.Plan) -> int:
         for shard in planned.shards
         if write.sidecar_path(directory, shard.name).exists()
     )
-
-
-def _run_stage(
-    config: BuildConfig, name: str, transform: Any, elements: Sequence[object], num_workers: int
-) -> None:
-    with failures.told(config.data_dir):
-        stages.run(name, transform, elements, num_workers, beam_options=config.beam_options)
