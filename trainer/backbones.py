@@ -16,7 +16,7 @@ def _as_they_are(pixels: tf.Tensor) -> tf.Tensor:
     return pixels
 
 
-def _contrast(pixels: tf.Tensor) -> tf.Tensor:
+def contrast(pixels: tf.Tensor) -> tf.Tensor:
     """What pixels differ by from the mean of their neighbourhood, in units of eight grey levels.
 
     A deep network without batch norm follows what is bright and large, and learns nothing of faint
@@ -59,7 +59,7 @@ BACKBONES = {
     "cnn_3_blocks": Backbone(cnns.three_blocks, _to_one, pretrained=False, min_size=22),
     "cnn_6_blocks": Backbone(cnns.six_blocks, _to_one, pretrained=False, min_size=64),
     "capsnet": Backbone(
-        capsule.network, _contrast, pretrained=False, min_size=25, loss=capsule.margin_loss
+        capsule.network, contrast, pretrained=False, min_size=25, loss=capsule.margin_loss
     ),
     "forensic": Backbone(forensic.network, _as_they_are, pretrained=False, min_size=16),
     "convnext_tiny": Backbone(applications.ConvNeXtTiny, _as_they_are),

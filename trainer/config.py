@@ -15,6 +15,7 @@ MONITORS = ("loss", "accuracy", "auc")
 AUTO, PER_CLASS = "auto", "per_class"
 HEADS = ("gap", "flatten")
 LOGITS = (AUTO, PER_CLASS)
+SCALINGS = ("own", "contrast")
 AUGMENTATIONS = ("none", "flip", "flip_crop", "reference", "forensic")
 
 
@@ -36,6 +37,7 @@ class TrainConfig:
     logical_cpus: int = 2
     model: str = "cnn"
     alpha: float = 1.0
+    scaling: str = "own"
     weights: str | None = None
     image_size: int | None = None
     dropout: float = 0.2
@@ -88,6 +90,7 @@ class TrainConfig:
             ("strategy", STRATEGIES),
             ("head", HEADS),
             ("logits", LOGITS),
+            ("scaling", SCALINGS),
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
             ("monitor", MONITORS),

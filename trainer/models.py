@@ -14,6 +14,7 @@ from tfrecords import exits
 from trainer import backbones, dropout, heads
 
 NAMES = tuple(backbones.BACKBONES)
+OWN = "own"
 # The places of the head among the layers with dropout; those of backbones count from 0.
 _FEATURES_SALT, _LAST_SALT = 30, 31
 
@@ -27,6 +28,7 @@ class ModelSpec:
       image_size: height and width of the images, in pixels.
       num_logits: 1 for two classes, else one per class.
       alpha: the width of a MobileNet.
+      scaling: of pixels, `own` as the backbone's, or `contrast` to that of their neighbourhood.
       dropout: the share of values dropped before the last layer, in training.
       head: how feature maps become features, `gap` or `flatten`.
       head_units: of the dense layers between the features and the last layer.
@@ -43,6 +45,7 @@ class ModelSpec:
     head_units: tuple[int, ...] = ()
     head_batch_norm: bool = False
     feature_dropout: float = 0.0
+    scaling: str = OWN
 
     def __post_init__(self) -> None:
         if self.name not in backbones.BACKBONES:
@@ -52,6 +55,11 @@ class ModelSpec:
         if self.alpha != 1 and not backbones.BACKBONES[self.name].alphas:
             raise exits.UsageError(
                 f"--alpha is for mobilenet_v2. Received: --alpha={self.alpha} --model={self.name}."
+            )
+        if self.scaling != OWN and backbones.BACKBONES[self.name].pretrained:
+            raise exits.UsageError(
+                f"--scaling={self.scaling} is for networks without pretrained weights; those of "
+                f"--model={self.name} were trained with a scaling of their own."
             )
         if not self.head_units and (self.feature_dropout or self.head_batch_norm):
             flag = "--feature_dropout" if self.feature_dropout else "--head_batch_norm"
@@ -113,7 +121,9 @@ class Classifier(keras.Model):
 
     def backbone_inputs(self, images: tf.Tensor, example_seeds: tf.Tensor | None = None) -> Any:
         """Returns what the backbone takes: scaled pixels, float32, and seeds if it drops values."""
-        pixels = backbones.BACKBONES[self.spec.name].scale(tf.cast(images, tf.float32))
+        own = backbones.BACKBONES[self.spec.name].scale
+        scale = own if self.spec.scaling == OWN else backbones.contrast
+        pixels = scale(tf.cast(images, tf.float32))
         takes_seeds = len(self.backbone.inputs) == 2
         return [pixels, _seeds(images, example_seeds)] if takes_seeds else pixels
 

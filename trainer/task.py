@@ -111,6 +111,7 @@ def model_spec(config: configs.TrainConfig, image_size: int, num_classes: int) -
         image_size=image_size,
         num_logits=1 if is_one else num_classes,
         alpha=config.alpha,
+        scaling=config.scaling,
         dropout=config.dropout,
         head=config.head,
         head_units=config.head_unit_counts,

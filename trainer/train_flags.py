@@ -16,6 +16,7 @@ from trainer.config import (
     LOGITS,
     MONITORS,
     OPTIMIZERS,
+    SCALINGS,
     SCHEDULES,
     STRATEGIES,
     TrainConfig,
@@ -51,6 +52,9 @@ def define(values: flags.FlagValues) -> None:
     # The model.
     define_string("model", Default.model, f"The model: {', '.join(models.NAMES)}.")
     define_float("alpha", Default.alpha, "The width of mobilenet_v2.")
+    define_string(
+        "scaling", Default.scaling, f"What a network without weights sees: {', '.join(SCALINGS)}."
+    )
     define_string(
         "weights",
         Default.weights,

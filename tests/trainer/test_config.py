@@ -14,6 +14,7 @@ from trainer import config as configs
         ("schedule", "step", "--schedule must be one of cosine, constant."),
         ("monitor", "f1", "--monitor must be one of loss, accuracy, auc."),
         ("head", "max", "--head must be one of gap, flatten."),
+        ("scaling", "none", "--scaling must be one of own, contrast."),
         ("logits", "2", "--logits must be one of auto, per_class."),
         (
             "augment",
