@@ -20,7 +20,7 @@ TESTS = pathlib.Path(__file__).parent
 
 GUARDS = {
     "the order of folders decides what a label means": [
-        "data_pipeline/test_layouts.py::test_real_is_0_and_fake_is_1_whatever_the_alphabet_says",
+        "data_pipeline/sources/layouts/test_image_folder.py::test_real_is_0_and_fake_is_1_whatever_the_alphabet_says",
     ],
     "the page forgets the scaling of the training": [
         "trainer/test_bundle.py::test_a_bundle_predicts_what_the_evaluation_on_two_replicas_did",
@@ -34,7 +34,7 @@ GUARDS = {
         "test_reference_mistakes.py::test_images_of_an_evaluation_are_those_of_the_dataset",
     ],
     "frames of a video lie on both sides of a split": [
-        "data_pipeline/test_plan.py::test_each_file_has_one_fate_and_no_group_straddles_splits",
+        "data_pipeline/planning/test_plan.py::test_each_file_has_one_fate_and_no_group_straddles_splits",
         "tfrecords/test_reader.py::test_a_part_of_the_training_groups_is_held_out",
     ],
     "the confusion matrix is that of training data": [
