@@ -5,9 +5,7 @@ resumed. Here each example of a step has a number of its own, and each value of 
 or dropped by a hash of that number, the layer and the value's place: nothing is stored, and an
 example meets the same masks in whatever batch it is computed.
 
-Dropout: Srivastava et al. 2014. Counter-based random numbers: Salmon et al. 2011, "Parallel Random
-Numbers: As Easy as 1, 2, 3". The hash is the finaliser of MurmurHash3 (Appleby), which changes half
-of the output bits for each bit of input.
+Dropout: Srivastava et al. 2014.
 """
 
 import math
@@ -15,6 +13,8 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+
+from trainer import hashing
 
 _MOST_VALUES = 1 << 27  # of one example in one layer; 32 layers share the 32 bits of a place
 
@@ -85,8 +85,4 @@ class Dropout(keras.layers.Layer):
 
 def _hash(numbers: tf.Tensor) -> tf.Tensor:
     """Mixes the bits of numbers, of which the lowest 32 count; uint32."""
-    mixed = tf.cast(numbers, tf.uint32)
-    for multiplier, shift in ((0x85EBCA6B, 16), (0xC2B2AE35, 13)):
-        shifted = tf.bitwise.right_shift(mixed, tf.constant(shift, tf.uint32))
-        mixed = (mixed ^ shifted) * tf.constant(multiplier, tf.uint32)
-    return mixed ^ tf.bitwise.right_shift(mixed, tf.constant(16, tf.uint32))
+    return hashing.mix(tf.cast(numbers, tf.uint32))

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from trainer import hashing
+
 FILLS = ("nearest", "reflect")
 
 
@@ -49,8 +51,7 @@ def inside(index: tf.Tensor, size: int, fill: str) -> tf.Tensor:
 def random_bits(seed: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
     """Returns 32 random bits for each value of the images, uint32 of their shape.
 
-    They follow from the seed and the value's place alone: the mixing of the seed and a counter
-    that ends MurmurHash3 (Appleby 2011), twice.
+    They follow from the seed and the value's place alone, see `hashing`.
 
     Args:
       seed: whole numbers from 0 to 2**24, one per image, float [batch].
@@ -58,15 +59,8 @@ def random_bits(seed: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
     """
     height, width, channels = images.shape[1:]
     count = tf.cast(tf.range(height * width * channels), tf.uint32)
-    of_image = _mix(
+    of_image = hashing.mix(
         tf.cast(tf.cast(seed, tf.int64), tf.uint32) * tf.constant(0x9E3779B9, tf.uint32)
     )
-    bits = _mix(_mix(count[None] + of_image[:, None]) ^ of_image[:, None])
+    bits = hashing.mix(hashing.mix(count[None] + of_image[:, None]) ^ of_image[:, None])
     return tf.reshape(bits, [-1, height, width, channels])
-
-
-def _mix(bits: tf.Tensor) -> tf.Tensor:
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        shifted = tf.bitwise.right_shift(bits, tf.constant(shift, tf.uint32))
-        bits = tf.bitwise.bitwise_xor(bits, shifted) * tf.constant(factor, tf.uint32)
-    return tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, tf.constant(16, tf.uint32)))
