@@ -125,7 +125,7 @@ def _is_alive(pid):
 
 _PROGRAM = """
 import sys, time
-from data_pipeline import isolation
+from data_pipeline.images import isolation
 isolation.submit("look", b"").result()
 print(isolation._shared()._child._process.pid, flush=True)
 """
