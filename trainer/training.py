@@ -8,6 +8,7 @@ Where a run goes on when its command is given again:
 """
 
 import contextlib
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Iterator
@@ -236,7 +237,7 @@ def _conclude(
         "skipped_steps": int(counters.skipped_steps),
         "rollbacks": int(counters.rollbacks),
         "parameters": parameters,
-        "alarms": [alarm.text for alarm in alarms.find(log.validations())],
+        "alarms": [dataclasses.asdict(alarm) for alarm in alarms.find(log.validations())],
         **results,
         "weights_sha256": digest,
         "seconds": round(float(counters.seconds), 1),

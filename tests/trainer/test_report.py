@@ -143,10 +143,17 @@ def test_a_metric_that_is_not_defined_is_said_to_be_so(write):
 
 
 def test_alarms_are_shown_before_the_numbers(write):
-    page = write(summary={**SUMMARY, "alarms": ["the accuracy was 0.5 in 3 epochs"]})
-    text = _Page(page).text
+    alarm = {"step": SUMMARY["best_step"], "text": "the accuracy was 0.5 in 3 epochs"}
+    text = _Page(write(summary={**SUMMARY, "alarms": [alarm]})).text
     assert text.index("The accuracy was 0.5 in 3 epochs.") < text.index("test accuracy")
     assert "Alarms" not in _Page(write()).text
+
+
+def test_alarms_that_were_overcome_are_a_note_below_the_curves(write):
+    alarm = {"step": SUMMARY["best_step"] - 1, "text": "one class was predicted"}
+    text = _Page(write(summary={**SUMMARY, "alarms": [alarm]})).text
+    assert "Alarms" not in text
+    assert text.index("test accuracy") < text.index("Before that one class was predicted.")
 
 
 def test_three_classes_have_no_positive_one(write):

@@ -262,7 +262,7 @@ def test_a_model_that_says_the_same_of_all_raises_alarms(make_config, tmp_path, 
     config = make_config(epochs=1, learning_rate=10, clip_norm=0, schedule="constant")
     summary = training.train_and_evaluate(config)
     alarm = "the same class is predicted for every validation example (step 6)"
-    assert summary["alarms"] == [alarm]
+    assert summary["alarms"] == [{"step": 6, "text": alarm}]
     assert f"ALARM: {alarm}.\n" in capsys.readouterr().out
     found = plugin_event_accumulator.EventAccumulator(str(tmp_path / "run/tensorboard/validation"))
     found.Reload()
