@@ -153,7 +153,9 @@ def test_alarms_that_were_overcome_are_a_note_below_the_curves(write):
     alarm = {"step": SUMMARY["best_step"] - 1, "text": "one class was predicted"}
     text = _Page(write(summary={**SUMMARY, "alarms": [alarm]})).text
     assert "Alarms" not in text
-    assert text.index("test accuracy") < text.index("Before that one class was predicted.")
+    assert text.index("test accuracy") < text.index(
+        "An alarm of before was overcome: one class was predicted."
+    )
 
 
 def test_three_classes_have_no_positive_one(write):
