@@ -161,9 +161,9 @@ class PhaseLoop:
             if saves or step % config.log_steps == 0 or self.is_before_validation:
                 wrong = self._log_window(log)
                 if wrong:
-                    self._roll_back(wrong)
-            if saves:
-                self._save()
+                    self._roll_back(wrong)  # which saves
+                elif saves:
+                    self._save()
             self._run.stop.check()
 
     def _steps(self) -> Iterator[dict[str, tf.Tensor]]:
