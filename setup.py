@@ -22,7 +22,7 @@ setuptools.setup(
     package_data={
         "tfrecords": ["README.md"],
         "data_pipeline.reporting": ["*.html"],
-        "trainer": ["*.html"],
+        "trainer.reporting": ["*.html"],
         "launch": ["*.sh", "*.lock", "recipes/*.flags"],
         "launch.flink": ["*.lock", "*.xml", "*.md"],
         "launch.spark": ["*.lock", "*.xml"],

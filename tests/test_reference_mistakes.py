@@ -14,7 +14,8 @@ from PIL import Image
 from tests import tiny
 from tfrecords import dataset
 from trainer import config as configs
-from trainer import events, input_pipeline, task, training
+from trainer import input_pipeline, task, training
+from trainer.reporting import events
 
 TESTS = pathlib.Path(__file__).parent
 
@@ -24,11 +25,11 @@ GUARDS = {
     ],
     "the page forgets the scaling of the training": [
         "trainer/test_bundle.py::test_a_bundle_predicts_what_the_evaluation_on_two_replicas_did",
-        "trainer/test_models.py::test_each_backbone_sees_pixels_as_its_weights_were_trained",
+        "trainer/networks/test_models.py::test_each_backbone_sees_pixels_as_its_weights_were_trained",
     ],
     "RGB in training and BGR in prediction": [
         "test_reference_mistakes.py::test_red_is_the_first_channel",
-        "trainer/test_models.py::test_each_backbone_sees_pixels_as_its_weights_were_trained",
+        "trainer/networks/test_models.py::test_each_backbone_sees_pixels_as_its_weights_were_trained",
     ],
     "test images are flipped at random": [
         "test_reference_mistakes.py::test_images_of_an_evaluation_are_those_of_the_dataset",
@@ -49,23 +50,23 @@ GUARDS = {
     ],
     "validation is on a few batches": [
         "test_reference_mistakes.py::test_validation_is_on_every_example",
-        "trainer/test_evaluation.py::test_each_example_is_counted_once_and_in_stored_order",
+        "trainer/scoring/test_evaluation.py::test_each_example_is_counted_once_and_in_stored_order",
     ],
     "a headline without its interval": [
         "test_reference_mistakes.py::test_an_accuracy_says_how_sure_it_is",
-        "trainer/test_metrics.py::test_the_wilson_interval_is_that_of_the_textbook",
+        "trainer/scoring/test_metrics.py::test_the_wilson_interval_is_that_of_the_textbook",
     ],
     "a constant predictor is published": [
-        "trainer/test_metrics.py::test_a_constant_predictor_knows_nothing",
-        "trainer/test_alarms.py::test_one_predicted_class_raises_one_each_time",
+        "trainer/scoring/test_metrics.py::test_a_constant_predictor_knows_nothing",
+        "trainer/running/test_alarms.py::test_one_predicted_class_raises_one_each_time",
     ],
     "training waits for a generator in Python": [
         "test_reference_mistakes.py::test_no_python_stands_between_the_records_and_the_device",
         "test_reference_mistakes.py::test_the_log_says_how_long_training_waited_for_its_input",
     ],
     "capsules that have stopped learning": [
-        "trainer/test_alarms.py::test_an_accuracy_that_stays_to_four_digits_for_three_epochs_raises_one",
-        "trainer/test_capsule.py::test_lengths_leave_room_to_learn_however_many_capsules_there_are",
+        "trainer/running/test_alarms.py::test_an_accuracy_that_stays_to_four_digits_for_three_epochs_raises_one",
+        "trainer/networks/test_capsule.py::test_lengths_leave_room_to_learn_however_many_capsules_there_are",
     ],
 }
 

@@ -14,8 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords import exits, version
-from trainer import calibration, models
-from trainer.calibration import Calibration
+from trainer.networks import models
+from trainer.scoring import calibration
+from trainer.scoring.calibration import Calibration
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"

@@ -6,20 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from trainer import (
-    bundle,
-    calibration,
-    evaluation,
-    events,
-    input_pipeline,
-    metrics,
-    models,
-    plots,
-    report,
-    run_directory,
-)
+from trainer import bundle, input_pipeline, run_directory
 from trainer.augment import policies
-from trainer.calibration import Calibration
+from trainer.networks import models
+from trainer.reporting import events, plots, report
+from trainer.scoring import calibration, evaluation, metrics
+from trainer.scoring.calibration import Calibration
 from trainer.task import Task
 
 THRESHOLD = 0.5

@@ -6,7 +6,7 @@ import pathlib
 from typing import Any
 
 from tfrecords import exits
-from trainer import micro_batches
+from trainer.capacity import micro_batches
 
 STRATEGIES = ("default", "one_device", "mirrored")
 OPTIMIZERS = ("adam", "adamw")

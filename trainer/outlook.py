@@ -7,9 +7,12 @@ from typing import Any
 import tensorflow as tf
 
 from tfrecords import dataset, exits
-from trainer import backbones, models, phases, planning, steps, strategies, task
 from trainer import config as configs
+from trainer import strategies, task
 from trainer.augment import policies
+from trainer.capacity import planning
+from trainer.networks import backbones, models
+from trainer.running import phases, steps
 
 PROBE_EXAMPLES = 8
 PROBE_STEPS = 3

@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from tfrecords import dataset, exits
 from tfrecords import manifest as manifests
-from trainer import backbones, input_pipeline, models
 from trainer import config as configs
+from trainer import input_pipeline
 from trainer.augment import policies
+from trainer.networks import backbones, models
 
 
 @dataclasses.dataclass(frozen=True)

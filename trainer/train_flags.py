@@ -9,7 +9,6 @@ import functools
 
 from absl import flags
 
-from trainer import models
 from trainer.config import (
     AUGMENTATIONS,
     HEADS,
@@ -21,6 +20,7 @@ from trainer.config import (
     STRATEGIES,
     TrainConfig,
 )
+from trainer.networks import models
 
 Default = TrainConfig
 

@@ -18,28 +18,15 @@ import keras
 import tensorflow as tf
 
 from tfrecords import dataset, directories, exits, reader
-from trainer import (
-    alarms,
-    checkpoints,
-    conclusion,
-    evaluation,
-    events,
-    faults,
-    interruption,
-    loop,
-    out_of_memory,
-    phases,
-    planning,
-    pretrained,
-    progress,
-    resources,
-    run_directory,
-    steps,
-    strategies,
-)
+from trainer import conclusion, faults, run_directory, strategies
 from trainer import config as configs
-from trainer.calibration import Calibration
-from trainer.run import Run
+from trainer.capacity import out_of_memory, planning, resources
+from trainer.networks import pretrained
+from trainer.reporting import events, progress
+from trainer.running import alarms, checkpoints, interruption, loop, phases, steps
+from trainer.running.run import Run
+from trainer.scoring import evaluation
+from trainer.scoring.calibration import Calibration
 from trainer.task import Task
 
 

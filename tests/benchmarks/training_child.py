@@ -16,8 +16,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import models, planning, steps
 from trainer.augment import policies
+from trainer.capacity import planning
+from trainer.networks import models
+from trainer.running import steps
 
 NUM_STEPS = 3
 

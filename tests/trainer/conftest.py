@@ -4,8 +4,11 @@ import keras
 import pytest
 
 from tests import tiny
-from trainer import backbones, events, remembered, training
 from trainer import config as configs
+from trainer import training
+from trainer.capacity import remembered
+from trainer.networks import backbones
+from trainer.reporting import events
 
 
 def _config(directory: pathlib.Path, **changes) -> configs.TrainConfig:

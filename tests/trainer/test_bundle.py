@@ -9,8 +9,11 @@ import tensorflow as tf
 
 from tests import tiny
 from tfrecords import dataset, exits
-from trainer import bundle, evaluation, input_pipeline, models, steps
-from trainer.calibration import Calibration
+from trainer import bundle, input_pipeline
+from trainer.networks import models
+from trainer.running import steps
+from trainer.scoring import evaluation
+from trainer.scoring.calibration import Calibration
 
 SPEC = models.ModelSpec("cnn", 16, 1, dropout=0.2)
 

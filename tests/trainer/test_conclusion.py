@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 
 from tfrecords import dataset
-from trainer import bundle, conclusion, evaluation, models, plots
-from trainer.calibration import Calibration
+from trainer import bundle, conclusion
+from trainer.networks import models
+from trainer.reporting import plots
+from trainer.scoring import evaluation
+from trainer.scoring.calibration import Calibration
 from trainer.task import Task
 
 # The stored order of ten examples in three shards.

@@ -10,7 +10,9 @@ from absl import flags
 from tests import tiny
 from tests.trainer import conftest
 from tfrecords import dataset
-from trainer import backbones, models, phases, pretrained, train_flags, training
+from trainer import train_flags, training
+from trainer.networks import backbones, models, pretrained
+from trainer.running import phases
 from trainer.task import Task
 
 RECIPES = pathlib.Path(__file__).parents[2] / "launch" / "recipes"

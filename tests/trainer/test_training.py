@@ -16,7 +16,10 @@ from tensorboard.backend.event_processing import plugin_event_accumulator
 
 from tests import tiny
 from tfrecords import directories, exits, reader
-from trainer import bundle, evaluation, events, interruption, training
+from trainer import bundle, training
+from trainer.reporting import events
+from trainer.running import interruption
+from trainer.scoring import evaluation
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -391,7 +394,7 @@ def test_what_the_machine_lacks_is_said_with_its_remedy(make_config, monkeypatch
     def fail(self, number):
         raise tf.errors.ResourceExhaustedError(None, None, words)
 
-    monkeypatch.setattr("trainer.checkpoints.PhaseCheckpoints.save", fail)
+    monkeypatch.setattr("trainer.running.checkpoints.PhaseCheckpoints.save", fail)
     with pytest.raises(exits.MachineError, match=message):
         training.train_and_evaluate(make_config())
 

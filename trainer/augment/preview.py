@@ -7,9 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords import dataset, exits, reader
-from trainer import input_pipeline, plots
+from trainer import input_pipeline
 from trainer.augment import policies
 from trainer.config import TrainConfig
+from trainer.reporting import plots
 
 NUM_IMAGES = 8
 NUM_TIMES = 8

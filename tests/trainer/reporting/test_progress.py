@@ -1,0 +1,116 @@
+import math
+import types
+
+import pytest
+
+from trainer.reporting import progress
+
+
+@pytest.fixture
+def now(monkeypatch):
+    """A clock that is set by hand."""
+    reading = [100.0]
+    monkeypatch.setattr(progress, "time", types.SimpleNamespace(perf_counter=lambda: reading[0]))
+    return reading
+
+
+def _step(loss, skipped=0.0):
+    return {"loss": loss, "accuracy": loss / 2, "gradient_norm": loss * 2, "skipped": skipped}
+
+
+def test_a_window_gives_means_and_speed(now):
+    window = progress.Window(global_batch_size=8)
+    for loss in (1.0, 3.0):
+        with window.waiting():
+            now[0] += 0.5
+        now[0] += 1.5
+        window.add(_step(loss))
+    assert len(window) == 2
+    assert window.close()[0] == {
+        "loss": 2.0,
+        "accuracy": 1.0,
+        "gradient_norm": 4.0,
+        "skipped": 0.0,
+        "images_per_second": 4.0,
+        "input_wait_share": 0.25,
+        "seconds": 4.0,
+    }
+
+
+def test_a_closed_window_starts_anew(now):
+    window = progress.Window(global_batch_size=8)
+    with window.waiting():
+        now[0] += 1
+    window.add(_step(1.0))
+    window.close()
+    assert len(window) == 0
+    now[0] += 2
+    window.add(_step(5.0))
+    values = window.close()[0]
+    assert (values["loss"], values["seconds"], values["input_wait_share"]) == (5.0, 2.0, 0.0)
+
+
+def test_a_skipped_step_is_counted_and_in_no_mean(now):
+    window = progress.Window(global_batch_size=8)
+    window.add(_step(1.0))
+    window.add(_step(math.inf, skipped=1.0))
+    now[0] += 1
+    values = window.close()[0]
+    assert (values["loss"], values["accuracy"], values["gradient_norm"]) == (1.0, 0.5, 2.0)
+    assert values["skipped"] == 1
+    assert values["images_per_second"] == 16
+
+
+def test_a_window_of_skipped_steps_has_no_means(now):
+    window = progress.Window(global_batch_size=8)
+    window.add(_step(math.nan, skipped=1.0))
+    now[0] += 1
+    values = window.close()[0]
+    assert math.isnan(values["loss"])
+    assert values["skipped"] == 1
+
+
+def test_a_line_says_what_is_left(now, capsys):
+    announcer = progress.Announcer(total_steps=100)
+    announcer.note(steps=10, seconds=20.0)
+    announcer.note(steps=10, seconds=40.0)
+    announcer.say("epoch 1", global_step=20)
+    assert capsys.readouterr().out == "epoch 1 | 4:00 left at most\n"
+
+
+@pytest.mark.parametrize("global_step", [100, 101])
+def test_the_last_line_says_nothing_of_what_is_left(now, capsys, global_step):
+    announcer = progress.Announcer(total_steps=100)
+    announcer.note(steps=10, seconds=20.0)
+    announcer.say("epoch 9", global_step)
+    assert capsys.readouterr().out == "epoch 9\n"
+
+
+def test_before_the_first_step_nothing_is_estimated(now, capsys):
+    progress.Announcer(total_steps=100).say("epoch 1", global_step=20)
+    assert capsys.readouterr().out == "epoch 1\n"
+
+
+def test_a_line_is_due_ten_seconds_after_the_last_one(now, capsys):
+    announcer = progress.Announcer(total_steps=100)
+    now[0] += 9.5
+    assert not announcer.is_due()
+    now[0] += 0.5
+    assert announcer.is_due()
+    announcer.say("line", global_step=1)
+    assert not announcer.is_due()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0:00"),
+        (59.4, "0:59"),
+        (59.6, "1:00"),
+        (123, "2:03"),
+        (3600, "1:00:00"),
+        (90061, "25:01:01"),
+    ],
+)
+def test_a_duration_is_written_as_on_a_clock(seconds, text):
+    assert progress.clock(seconds) == text

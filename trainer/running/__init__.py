@@ -1,0 +1,1 @@
+"""The phases of a run: its loop, its steps, and what keeps both from being lost."""

@@ -1,0 +1,209 @@
+"""The state of a run on disk: saved whole or not at all, and found again.
+
+Which checkpoints there are is told by their files. TensorFlow keeps a list of them beside, in a
+file called `checkpoint`; a list that is lost or damaged must not make training start anew.
+"""
+
+import pathlib
+import re
+
+import keras
+import tensorflow as tf
+
+from tfrecords import exits
+from trainer.networks import models
+
+KEPT = 3
+KEPT_BEST = 2  # a kill before the best step is noted leaves one that does not count
+
+
+class Counters(tf.Module):
+    """Where a phase stands: with the weights and the optimizer, all the state there is.
+
+    Attributes:
+      epoch, step: of the phase and of the epoch, counted from 0: the steps that are done.
+      global_step: the steps that are done in all phases.
+      best_rank, best_step: of the best validation of all phases; the lower pair is better.
+      stale_epochs: since the phase last improved.
+      loss_sum, accuracy_sum, skipped: over the steps of the epoch.
+      micro_batch: of the phase, 0 before it is chosen.
+      skipped_in_a_row: up to now.
+      skipped_steps, rollbacks: of all phases.
+      rate_scale: what the phase's learning rate is multiplied with.
+      out_of_memory_retries: of all phases.
+      seconds: of all training so far.
+      peak_memory_mb: of all processes of the run so far.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="counters")
+        for name in (
+            "global_step",
+            "epoch",
+            "step",
+            "best_step",
+            "stale_epochs",
+            "skipped",
+            "micro_batch",
+            "out_of_memory_retries",
+            "skipped_in_a_row",
+            "skipped_steps",
+            "rollbacks",
+        ):
+            setattr(self, name, tf.Variable(0, dtype=tf.int64, trainable=False, name=name))
+        for name in ("loss_sum", "accuracy_sum", "seconds", "peak_memory_mb"):
+            setattr(self, name, tf.Variable(0.0, dtype=tf.float64, trainable=False, name=name))
+        self.rate_scale = tf.Variable(1.0, trainable=False)
+        self.best_rank = tf.Variable([float("inf")] * 2, dtype=tf.float64, trainable=False)
+
+    def start_phase(self) -> None:
+        """Starts counting from 0; the best value so far stays."""
+        self.stale_epochs.assign(0)
+        self.micro_batch.assign(0)
+        self.skipped_in_a_row.assign(0)
+        self.rate_scale.assign(1)
+        self.epoch.assign(0)
+        self.start_epoch()
+
+    def note(self, means: dict[str, float], num_steps: int, seconds: float) -> None:
+        """Adds what some steps gave, of which `means["skipped"]` count in no mean."""
+        taken = num_steps - means["skipped"]
+        if taken:
+            self.loss_sum.assign_add(means["loss"] * taken)
+            self.accuracy_sum.assign_add(means["accuracy"] * taken)
+        self.skipped.assign_add(int(means["skipped"]))
+        self.seconds.assign_add(seconds)
+
+    def note_memory(self, peak_mb: float) -> float:
+        """Notes this process's peak; returns that of the run."""
+        self.peak_memory_mb.assign(max(peak_mb, float(self.peak_memory_mb)))
+        return float(self.peak_memory_mb)
+
+    def epoch_means(self) -> dict[str, float]:
+        """Returns loss and accuracy over the steps of the epoch; NaN where all were skipped."""
+        taken = int(self.step) - int(self.skipped)
+        if not taken:
+            return {"loss": float("nan"), "accuracy": float("nan")}
+        return {
+            "loss": float(self.loss_sum) / taken,
+            "accuracy": float(self.accuracy_sum) / taken,
+        }
+
+    def improves(self, rank: tuple[float, float]) -> bool:
+        """Tells whether a validation is better than the best so far."""
+        return rank < tuple(float(value) for value in self.best_rank)
+
+    def start_epoch(self) -> None:
+        """Forgets the steps of the epoch."""
+        for variable in (self.step, self.skipped, self.loss_sum, self.accuracy_sum):
+            variable.assign(tf.zeros_like(variable))
+
+
+class PhaseCheckpoints:
+    """The checkpoints of one phase: weights, optimizer and counters."""
+
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        classifier: models.Classifier,
+        optimizer: keras.optimizers.Optimizer,
+        counters: Counters,
+    ):
+        self._checkpoint = tf.train.Checkpoint(
+            model=classifier, optimizer=optimizer, counters=counters
+        )
+        self._manager = _manager(self._checkpoint, directory, KEPT)
+        self._directory = directory
+
+    def save(self, number: int) -> None:
+        """Saves under a number that grows from call to call."""
+        self._manager.save(checkpoint_number=number)
+        _remove_old(self._directory, KEPT)
+
+    def restore(self) -> str | None:
+        """Restores the newest checkpoint that can be read.
+
+        Returns:
+          A sentence for the user about checkpoints that could not be read, or None.
+
+        Raises:
+          DataError: there are checkpoints and none can be read: training does not start anew
+            behind the user's back.
+        """
+        paths = list(reversed(_found(self._directory)))
+        for index, path in enumerate(paths):
+            if _restore(self._checkpoint, path):
+                return f"Damaged and passed over: {', '.join(paths[:index])}." if index else None
+        raise exits.DataError(
+            f"No checkpoint in {self._directory} can be read: {', '.join(paths)}. Put them back "
+            "from a copy, or remove the run's directory to train from the beginning."
+        )
+
+
+class BestWeights:
+    """The weights of the best epoch so far, under the number of its step."""
+
+    def __init__(self, directory: pathlib.Path, classifier: models.Classifier):
+        self._checkpoint = tf.train.Checkpoint(model=classifier)
+        self._manager = _manager(self._checkpoint, directory, KEPT_BEST)
+        self._directory = directory
+
+    def save(self, step: int) -> None:
+        """Saves the model's weights as the best, of a step that grows from call to call."""
+        self._manager.save(checkpoint_number=step)
+        _remove_old(self._directory, KEPT_BEST)
+
+    def restore(self, step: int) -> None:
+        """Gives the model the best weights.
+
+        Raises:
+          DataError: they are not there, or cannot be read.
+        """
+        path = self._directory / f"ckpt-{step}"
+        if not _restore(self._checkpoint, str(path)):
+            raise exits.DataError(
+                f"The best weights {path} are lost or damaged. Put them back from a copy, or "
+                "remove the run's directory to train from the beginning."
+            )
+
+
+def has_any(directory: pathlib.Path) -> bool:
+    """Tells whether a phase has left checkpoints, be they whole or not."""
+    return bool(_found(directory))
+
+
+_FILE = re.compile(r"(?P<stem>ckpt-(?P<number>\d+))\.(index|data-\d{5}-of-\d{5})")
+
+
+def _found(directory: pathlib.Path) -> list[str]:
+    """Returns the paths of checkpoints, the newest last, of which at least one file is there."""
+    names = [match for path in directory.glob("ckpt-*") if (match := _FILE.fullmatch(path.name))]
+    stems = {int(match["number"]): match["stem"] for match in names}
+    return [str(directory / stems[number]) for number in sorted(stems)]
+
+
+def _manager(
+    checkpoint: tf.train.Checkpoint, directory: pathlib.Path, kept: int
+) -> tf.train.CheckpointManager:
+    try:
+        return tf.train.CheckpointManager(checkpoint, str(directory), kept)
+    except ValueError:  # its list cannot be read
+        (directory / "checkpoint").unlink()
+        return tf.train.CheckpointManager(checkpoint, str(directory), kept)
+
+
+def _remove_old(directory: pathlib.Path, kept: int) -> None:
+    """Removes what a manager that has lost its list no longer knows of."""
+    for path in _found(directory)[:-kept]:
+        stem = pathlib.Path(path).name
+        for file in (*directory.glob(f"{stem}.index"), *directory.glob(f"{stem}.data-*")):
+            file.unlink()
+
+
+def _restore(checkpoint: tf.train.Checkpoint, path: str) -> bool:
+    """Restores a checkpoint; tells whether it could be read."""
+    try:
+        checkpoint.restore(path).expect_partial()
+    except (tf.errors.OpError, IndexError, RuntimeError, ValueError):
+        return False  # TensorFlow reports a damaged file in each of these ways
+    return True

@@ -1,0 +1,281 @@
+"""The loop of one phase: train an epoch, save, validate, until early stopping or the last epoch.
+
+The state is that of the checkpoint and nothing else: the order of the examples, their augmentation
+and the dropout are functions of (seed, epoch, step).
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfrecords import exits
+from trainer import run_directory, strategies
+from trainer.augment import policies
+from trainer.capacity import planning, remembered, resources
+from trainer.reporting import events, progress
+from trainer.running import checkpoints, diagnosis, phases, recovery, steps, transaction, validation
+from trainer.running.run import Run
+
+
+class PhaseLoop:
+    """Trains one phase: first `restore`, then `run`.
+
+    Args:
+      run: what it shares with the other phases.
+      phase: its name, length and learning rate.
+      epochs_before: of the phases before, so that no epoch's order comes twice.
+    """
+
+    def __init__(self, run: Run, phase: phases.Phase, epochs_before: int):
+        config = run.task.config
+        phases.prepare(phase, run.classifier, pretrained=run.task.weights != "none")
+        with run.strategy.scope():
+            self._optimizer = phases.optimizer(
+                config, phase, run.task.steps_per_epoch, run.counters.rate_scale
+            )
+            self._optimizer.build(run.classifier.trainable_variables)
+        self._run = run
+        self._phase = phase
+        self._epochs_before = epochs_before
+        self._store = checkpoints.PhaseCheckpoints(
+            run.directory / phase.name, run.classifier, self._optimizer, run.counters
+        )
+        self._train_step = steps.TrainStep(
+            run.strategy,
+            run.classifier,
+            self._optimizer,
+            augment=policies.POLICIES[config.augment],
+            positive=run.task.positive,
+            global_batch_size=config.global_batch_size,
+            fault=run.faults.in_micro_batch(),
+        )
+        self._step = transaction.Transaction(
+            self._train_step,
+            per_replica_batch_size=strategies.per_replica_batch_size(
+                run.strategy, config.global_batch_size
+            ),
+            on_smaller=self._note_smaller_micro_batch,
+            remedy=(
+                f"Use a smaller --model (received: {config.model}) or --image_size (received: "
+                f"{run.task.image_size}), or train fewer layers by a later --fine_tune_from "
+                f"(received: {config.fine_tune_from}), in another --run_dir."
+            ),
+        )
+        self._memory_key = planning.memory_key(config, phase, run.task.image_size)
+        self._window = progress.Window(config.global_batch_size)
+        self._last_save = time.monotonic()
+        self._limits = recovery.Limits(
+            config.max_skipped_steps, config.max_loss, config.max_rollbacks
+        )
+
+    def restore(self) -> None:
+        """Goes on from the newest checkpoint, or saves the phase's first one."""
+        counters = self._run.counters
+        if not checkpoints.has_any(self._run.directory / self._phase.name):
+            counters.start_phase()
+            self._choose_micro_batch()
+            self._save()
+            return
+        warning = self._store.restore()
+        if warning:
+            print(warning, flush=True)
+        print(
+            f"Resuming after {int(counters.global_step):,} steps: phase {self._phase.name}, "
+            f"epoch {int(counters.epoch) + 1}, step {int(counters.step)}.",
+            flush=True,
+        )
+        self._choose_micro_batch()
+
+    def _choose_micro_batch(self) -> None:
+        run, counters = self._run, self._run.counters
+        self.micro_batch = planning.choose(
+            run.task.config,
+            run.classifier,
+            num_replicas=run.strategy.num_replicas_in_sync,
+            saved=int(counters.micro_batch),
+            remembered_size=remembered.read(self._memory_key, remembered.default_path()),
+        )
+        self._train_step.micro_batch = self.micro_batch.size
+        counters.micro_batch.assign(self.micro_batch.size)
+
+    def _note_smaller_micro_batch(self, size: int) -> None:
+        counters = self._run.counters
+        print(
+            f"step {int(counters.global_step) + 1}: out of memory with micro-batches of "
+            f"{int(counters.micro_batch)}; the step is done again with {size}",
+            flush=True,
+        )
+        counters.micro_batch.assign(size)
+        counters.out_of_memory_retries.assign_add(1)
+        remembered.write(self._memory_key, size, remembered.default_path())
+
+    @property
+    def is_before_validation(self) -> bool:
+        """Whether the state is that of an epoch's end, not yet validated."""
+        return int(self._run.counters.step) == self._run.task.steps_per_epoch
+
+    def run(self, log: events.EventLog) -> None:
+        """Trains to the phase's end.
+
+        Raises:
+          Interrupted: a signal came; the state was saved.
+        """
+        counters, patience = self._run.counters, self._run.task.config.patience
+        while int(counters.epoch) < self._phase.epochs and int(counters.stale_epochs) < patience:
+            if not self.is_before_validation:
+                self._train_epoch(log)
+                self._save()
+            # All is saved: there is nothing to do for a process that is stopped in a validation.
+            with self._run.stop.at_rest(lambda: None):
+                validation.validate(self._run, self._phase, log)
+            counters.epoch.assign_add(1)
+            counters.start_epoch()
+
+    def _train_epoch(self, log: events.EventLog) -> None:
+        config, counters = self._run.task.config, self._run.counters
+        for metrics in self._steps():
+            self._window.add(metrics)
+            counters.step.assign_add(1)
+            counters.global_step.assign_add(1)
+            step = int(counters.step)
+            saves = (
+                step % config.checkpoint_steps == 0
+                or time.monotonic() - self._last_save > 60 * config.checkpoint_minutes
+                or self._run.stop.requested
+            )
+            if saves or step % config.log_steps == 0 or self.is_before_validation:
+                wrong = self._log_window(log)
+                if wrong:
+                    self._roll_back(wrong)  # which saves
+                elif saves:
+                    self._save()
+            self._run.stop.check()
+
+    def _steps(self) -> Iterator[dict[str, tf.Tensor]]:
+        """Runs the steps that are left of the epoch."""
+        counters, task = self._run.counters, self._run.task
+        epoch = self._shuffle_epoch
+        batches = task.train_batches(epoch=epoch, start_step=int(counters.step))
+        iterator = iter(self._run.strategy.experimental_distribute_dataset(batches))
+        for step in range(int(counters.step), task.steps_per_epoch):
+            with self._window.waiting(), self._run.stop.at_rest(self._save_at_rest):
+                batch = _next(iterator)
+            self._run.faults.before_step(int(counters.global_step))
+            seed = [task.config.seed, epoch * task.steps_per_epoch + step]
+            yield self._step(batch, tf.constant(seed, tf.int64))
+
+    def _save(self) -> None:
+        self._run.faults.before_save(self._run.directory / self._phase.name)
+        self._store.save(int(self._run.counters.global_step))
+        self._last_save = time.monotonic()
+
+    def _save_at_rest(self) -> None:
+        """Saves for a main thread that waits for data, with what the window holds counted."""
+        if len(self._window):
+            self._count_window()
+        self._save()
+
+    def _count_window(self) -> tuple[dict[str, float], str | None, np.ndarray]:
+        """Counts the steps since the last line.
+
+        Returns:
+          Their means; what has gone wrong; whether each was skipped, bool [steps].
+        """
+        counters = self._run.counters
+        values, losses, is_skipped = self._window.close()
+        counters.note(values, len(losses), values["seconds"])
+        wrong = recovery.note(counters, self._limits, losses, is_skipped)
+        return values, wrong, is_skipped
+
+    def _log_window(self, log: events.EventLog) -> str | None:
+        """Writes and says what the steps since the last line gave; returns what has gone wrong."""
+        counters, announcer = self._run.counters, self._run.announcer
+        values, wrong, is_skipped = self._count_window()
+        announcer.note(len(is_skipped), values.pop("seconds"))
+        values["learning_rate"] = float(tf.convert_to_tensor(self._optimizer.learning_rate))
+        values["memory_mb"] = counters.note_memory(resources.peak_memory_mb())
+        global_step = int(counters.global_step)
+        log.scalars("train", global_step, values, phase=self._phase.name, epoch=self._epoch)
+        for steps_ago, skipped in enumerate(reversed(is_skipped.tolist())):
+            if skipped:
+                self._say_skipped(log, steps_ago)
+        if announcer.is_due():
+            announcer.say(
+                f"  step {int(counters.step)}/{self._run.task.steps_per_epoch}"
+                f" | loss {values['loss']:.4f}"
+                f" | {values['images_per_second']:,.0f} images/s"
+                f" | waiting for input {values['input_wait_share']:.0%}",
+                global_step,
+            )
+        return wrong
+
+    def _say_skipped(self, log: events.EventLog, steps_ago: int) -> None:
+        counters, task = self._run.counters, self._run.task
+        step, global_step = (int(c) - steps_ago for c in (counters.step, counters.global_step))
+        image_ids = task.image_ids(epoch=self._shuffle_epoch, step=step - 1)
+        log.skipped_step(global_step, image_ids)
+        print(
+            f"step {global_step}: skipped, as its loss or gradient was not finite; its images are "
+            f"named in {run_directory.SKIPPED_STEPS}",
+            flush=True,
+        )
+
+    def _roll_back(self, wrong: str) -> None:
+        """Goes back to the last checkpoint's weights, if that may still be done.
+
+        Raises:
+          DataError: it may not.
+        """
+        counters = self._run.counters
+        if int(counters.rollbacks) >= self._limits.rollbacks:
+            raise exits.DataError(
+                f"Training has gone wrong at step {int(counters.global_step)}: {wrong}, after "
+                f"{int(counters.rollbacks)} rollbacks (--max_rollbacks). {self._diagnose()} Use a "
+                f"lower learning rate (received: {self._phase.learning_rate:g}) or --clip_norm "
+                f"(received: {self._run.task.config.clip_norm:g}) in another --run_dir."
+            )
+        recovery.roll_back(counters, self._store.restore)
+        self._save()
+        print(
+            f"step {int(counters.global_step)}: {wrong}; the weights are those of the last "
+            f"checkpoint again, the learning rate is {float(counters.rate_scale):g} times what it "
+            "was, and training goes on with the next images",
+            flush=True,
+        )
+
+    def _diagnose(self) -> str:
+        """Explains what the last step's batch does to the model as it is now."""
+        task, step = self._run.task, int(self._run.counters.step) - 1
+        batch = next(iter(task.train_batches(epoch=self._shuffle_epoch, start_step=step)))
+        image_ids = task.image_ids(epoch=self._shuffle_epoch, step=step)
+        return diagnosis.explain(
+            self._run.classifier,
+            policies.POLICIES[task.config.augment](batch["image"], batch["noise"]),
+            batch["label"],
+            image_ids,
+            task.positive,
+            micro_batch=self._train_step.micro_batch,
+        )
+
+    @property
+    def _shuffle_epoch(self) -> int:
+        """The epoch counted over all phases, of which the order of the examples is a function."""
+        return self._epochs_before + int(self._run.counters.epoch)
+
+    @property
+    def _epoch(self) -> int:
+        """The epoch of the phase as users count it, from 1."""
+        return int(self._run.counters.epoch) + 1
+
+
+def _next(iterator: Iterator[Any]) -> Any:
+    try:
+        return next(iterator)
+    except StopIteration:
+        raise exits.DataError(
+            "The training split holds fewer records than its manifest says: its shards were "
+            "changed while they were read. Run the same command again."
+        ) from None

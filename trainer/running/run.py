@@ -1,0 +1,35 @@
+"""What all phases of a run share."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from trainer import faults
+from trainer.networks import models
+from trainer.reporting import progress
+from trainer.running import checkpoints, interruption
+from trainer.scoring import evaluation
+from trainer.task import Task
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What the phases of a run share.
+
+    Attributes:
+      directory: of the checkpoints.
+      predict: from a split's name to the model's predictions; may raise Interrupted.
+    """
+
+    task: Task
+    strategy: tf.distribute.Strategy
+    classifier: models.Classifier
+    counters: checkpoints.Counters
+    best: checkpoints.BestWeights
+    directory: pathlib.Path
+    stop: interruption.Interruption
+    announcer: progress.Announcer
+    predict: Callable[[str], evaluation.Predictions]
+    faults: faults.Faults

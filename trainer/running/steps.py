@@ -1,0 +1,274 @@
+"""One step of training and one of evaluation, over a global batch, on any strategy.
+
+`model.fit` is not used: under MirroredStrategy it checks, clips and scales each replica's gradient
+before they are added up, so that the update depends on the number of replicas. Here a step has two
+halves. The first computes gradients on every replica and touches no trainable weight, so that it
+can be done again. The second stands above the replicas: one sum, one check that it is finite, one
+clipping, one update.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from trainer.capacity import out_of_memory
+from trainer.networks import dropout, models
+
+Batch = dict[str, tf.Tensor]
+
+
+def loss_per_example(labels: tf.Tensor, logits: tf.Tensor, positive: int) -> tf.Tensor:
+    """Returns the cross-entropy of each example, float32 [batch].
+
+    Args:
+      labels: int64 [batch], class indices.
+      logits: [batch, 1] for two classes, of the class `positive`; else [batch, num_classes].
+      positive: the index of the class that a single logit speaks of.
+    """
+    if logits.shape[-1] == 1:
+        is_positive = tf.cast(labels == positive, logits.dtype)
+        return tf.nn.sigmoid_cross_entropy_with_logits(is_positive, logits[:, 0])
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+def is_correct(labels: tf.Tensor, logits: tf.Tensor, positive: int) -> tf.Tensor:
+    """Tells for each example whether its class is the likeliest, bool [batch]."""
+    if logits.shape[-1] == 1:
+        return (logits[:, 0] > 0) == (labels == positive)
+    return tf.argmax(logits, axis=-1) == labels
+
+
+class OutOfMemory(Exception):  # noqa: N818 - what follows from it is for the caller to say
+    """A device had no memory left for a micro-batch; nothing of the step has happened."""
+
+
+class TrainStep:
+    """A training step of one phase: done whole, or not at all.
+
+    Each replica works through its part of the batch in micro-batches, one after the other, and adds
+    up their gradients. So the memory is that of a micro-batch, and the update is that of the global
+    batch, however it was cut, to rounding. Only batch norm in training sees the cut: it normalises
+    each micro-batch, over all replicas, by its own mean and variance. Its moving statistics move
+    once a step, by the mean of what the micro-batches would have made of them.
+
+    Args:
+      strategy: where it runs.
+      classifier: the model; made in the strategy's scope.
+      optimizer: built, in the strategy's scope. It gets the summed gradient, so that what it clips
+        is the gradient of the global batch.
+      augment: from (images, noise) to images, on the device.
+      positive: the index of the class that a single logit speaks of.
+      global_batch_size: of all replicas together.
+      micro_batch: examples of a replica at a time; a divisor of its batch, by default the whole.
+      fault: see `faults.Faults.in_micro_batch`.
+    """
+
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        classifier: models.Classifier,
+        optimizer: keras.optimizers.Optimizer,
+        *,
+        augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+        positive: int,
+        global_batch_size: int,
+        micro_batch: int | None = None,
+        fault: Callable[[int], tf.Tensor] | None = None,
+    ):
+        self._strategy = strategy
+        self._classifier = classifier
+        self._optimizer = optimizer
+        self._augment = augment
+        self._positive = positive
+        self._global_batch_size = global_batch_size
+        self._local_batch_size = global_batch_size // strategy.num_replicas_in_sync
+        self._fault = fault
+        self._variables = list(classifier.trainable_variables)
+        self._statistics = [variable.value for variable in classifier.learnt_statistics]
+        self._random_states = _random_states(classifier)
+        self._totals: list[tf.Variable] = []
+        self._traced_snapshot = tf.function(self._snapshot)
+        self._traced_put_back = tf.function(self._put_back)
+        self._traced_apply = tf.function(self._apply)
+        self.micro_batch = micro_batch or self._local_batch_size
+
+    @property
+    def micro_batch(self) -> int:
+        """The examples that a replica works on at a time; setting it means tracing again."""
+        return self._micro_batch
+
+    @micro_batch.setter
+    def micro_batch(self, size: int) -> None:
+        self._micro_batch = size
+        if size < self._local_batch_size and not self._totals:
+            with self._strategy.scope():
+                self._totals = [_of_each_replica(v.shape) for v in self._variables]
+                self._new_statistics = [_of_each_replica(v.shape) for v in self._statistics]
+                self._sums = _of_each_replica([2])
+        self._traced_grads = tf.function(self._grads)
+
+    def __call__(self, batch: Batch, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Trains on a global batch.
+
+        Args:
+          batch: distributed, as `input_pipeline.for_train` makes it.
+          seed: int64 [2], another one for each step; the dropout follows from it.
+
+        Returns:
+          Scalars: `loss` (the mean), `accuracy`, `gradient_norm` (before clipping) and `skipped`,
+          which is 1 where the loss or the gradient was not finite and the weights were left alone.
+
+        Raises:
+          OutOfMemory: the micro-batch is too large; the model is as it was.
+        """
+        statistics = self._traced_snapshot() if self._statistics else []
+        try:
+            gradients, sums = self._traced_grads(batch, seed, statistics)
+        except tf.errors.OpError as error:
+            if not out_of_memory.is_out_of_memory(error):
+                raise
+            self._traced_put_back(statistics)
+            raise OutOfMemory from error
+        return self._traced_apply(gradients, sums, statistics)
+
+    def _snapshot(self) -> Any:
+        return self._strategy.run(lambda: [tf.identity(value) for value in self._statistics])
+
+    def _put_back(self, statistics: Any) -> None:
+        self._strategy.run(_assign_all, args=(self._statistics, statistics))
+
+    def _grads(self, batch: Batch, seed: tf.Tensor, statistics: Any) -> tuple[Any, Any]:
+        """Returns per replica the gradient of the global mean loss, and the sums for the log."""
+        count = self._local_batch_size // self._micro_batch
+        if count == 1:
+            return self._strategy.run(self._replica_grads, args=(batch, seed, 0))
+        self._strategy.run(self._start_sums)
+        # The loop stands above the replicas: inside, synchronised batch norm would not work.
+        for index in tf.range(count):
+            self._strategy.run(self._add_micro_batch, args=(batch, seed, index, statistics))
+        return self._strategy.run(self._end_sums, args=(count,))
+
+    def _start_sums(self) -> None:
+        for variable in (*self._totals, *self._new_statistics, self._sums):
+            variable.assign(tf.zeros(variable.shape))
+
+    def _add_micro_batch(
+        self, batch: Batch, seed: tf.Tensor, index: tf.Tensor, statistics: list[tf.Tensor]
+    ) -> None:
+        rows = {name: self._rows(values, index) for name, values in batch.items()}
+        gradients, sums = self._replica_grads(rows, seed, index)
+        _add_all(self._totals, gradients)
+        _add_all([self._sums], [sums])
+        _add_all(self._new_statistics, self._statistics)
+        _assign_all(self._statistics, statistics)
+
+    def _end_sums(self, count: int) -> tuple[list[tf.Tensor], tf.Tensor]:
+        _assign_all(self._statistics, [total / count for total in self._new_statistics])
+        return [tf.identity(total) for total in self._totals], tf.identity(self._sums)
+
+    def _rows(self, values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+        start = index * self._micro_batch
+        rows = values[start : start + self._micro_batch]
+        return tf.ensure_shape(rows, [self._micro_batch, *values.shape[1:]])
+
+    def _replica_grads(
+        self, batch: Batch, seed: tf.Tensor, index: tf.Tensor | int
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        self._seed_layers(seed, index)
+        images = self._augment(batch["image"], batch["noise"])
+        with tf.GradientTape() as tape:
+            example_seeds = dropout.seeds(seed, batch["position"])
+            features = self._classifier.features(images, True, example_seeds)
+            logits = self._classifier.classify(features, True, example_seeds)
+            losses = loss_per_example(batch["label"], logits, self._positive)
+            losses += self._classifier.feature_loss(batch["label"], features)
+            loss = tf.reduce_sum(losses) / self._global_batch_size
+            if self._fault is not None:
+                loss *= self._fault(self._micro_batch)
+        # tf.GradientTape knows tf.Variables, and a keras.Variable only holds one.
+        gradients = tape.gradient(loss, [variable.value for variable in self._variables])
+        correct = is_correct(batch["label"], logits, self._positive)
+        return gradients, tf.stack([loss, tf.reduce_sum(tf.cast(correct, tf.float32))])
+
+    def _seed_layers(self, seed: tf.Tensor, index: tf.Tensor | int) -> None:
+        """Lets what the backbone's own layers draw follow from the step, replica and micro-batch.
+
+        Keras counts on from draw to draw, with a state that no checkpoint holds.
+        """
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        place = tf.cast(replica * self._local_batch_size + index * self._micro_batch, tf.int64)
+        for layer, state in enumerate(self._random_states):
+            of_layer = tf.stack([seed[0] + layer, seed[1] * self._global_batch_size + place])
+            state.assign(tf.random.stateless_uniform([2], of_layer, 0, 1 << 31, state.dtype))
+
+    def _apply(self, gradients: Any, sums: Any, statistics: Any) -> dict[str, tf.Tensor]:
+        """Sums over the replicas and updates the weights, unless something is not finite."""
+        variables = [variable.value for variable in self._variables]
+        # An argument of a graph has forgotten its device, which the reduction asks for.
+        gradients = self._strategy.run(
+            lambda local: [tf.identity(gradient) for gradient in local], args=(gradients,)
+        )
+        summed = self._strategy.extended.batch_reduce_to(
+            tf.distribute.ReduceOp.SUM, list(zip(gradients, variables, strict=True))
+        )
+        loss, correct = tf.unstack(self._strategy.reduce("SUM", sums, axis=None))
+        local = [self._strategy.experimental_local_results(g)[0] for g in summed]
+        norm = tf.linalg.global_norm(local)
+        finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
+        skipped = tf.cond(finite, lambda: self._update(summed), lambda: self._skip(statistics))
+        return {
+            "loss": loss,
+            "accuracy": correct / self._global_batch_size,
+            "gradient_norm": norm,
+            "skipped": skipped,
+        }
+
+    def _update(self, gradients: list[Any]) -> float:
+        self._optimizer.apply(gradients, self._variables)
+        return 0.0
+
+    def _skip(self, statistics: Any) -> float:
+        # The forward pass has put what is not finite into the statistics of batch norm already.
+        self._put_back(statistics)
+        return 1.0
+
+
+def _of_each_replica(shape: Any) -> tf.Variable:
+    return tf.Variable(
+        tf.zeros(shape),
+        trainable=False,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.SUM,
+    )
+
+
+def _assign_all(variables: list[tf.Variable], values: list[tf.Tensor]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _add_all(totals: list[tf.Variable], values: list[tf.Tensor]) -> None:
+    for total, value in zip(totals, values, strict=True):
+        total.assign_add(value)
+
+
+def _random_states(classifier: models.Classifier) -> list[tf.Variable]:
+    """Returns the states of what the backbone's layers draw in training: stochastic depth."""
+    if not classifier.train_batch_norm:
+        return []
+    weights = {id(variable) for variable in classifier.backbone.weights}
+    return [v.value for v in classifier.backbone.variables if id(v) not in weights]
+
+
+def make_eval_step(
+    strategy: tf.distribute.Strategy, classifier: models.Classifier
+) -> Callable[[Batch], Any]:
+    """Returns a function from a distributed batch to the logits of each replica, float32."""
+
+    @tf.function
+    def eval_step(batch: Batch) -> Any:
+        return strategy.run(lambda local: classifier(local["image"], training=False), args=(batch,))
+
+    return eval_step

@@ -1,0 +1,54 @@
+"""The validation at an epoch's end: what it says, the best weights, and alarms."""
+
+from trainer.reporting import events
+from trainer.running import alarms, phases
+from trainer.running.run import Run
+
+
+def validate(run: Run, phase: phases.Phase, log: events.EventLog) -> None:
+    """Validates the weights as they are, says and logs it, and keeps them if they are the best."""
+    counters = run.counters
+    global_step, epoch = int(counters.global_step), int(counters.epoch) + 1
+    values = run.predict("validation").summary()
+    log.scalars("validation", global_step, values, phase=phase.name, epoch=epoch)
+    is_best = _note_best(run, values)
+    trained = counters.epoch_means()
+    auc = "" if values["auc"] is None else f", AUC {values['auc']:.4f}"
+    run.announcer.say(
+        f"{phase.name} epoch {epoch}/{phase.epochs}"
+        f" | loss {trained['loss']:.4f}, accuracy {trained['accuracy']:.1%}"
+        f" | validation loss {values['loss']:.4f}, accuracy {values['accuracy']:.1%}{auc}"
+        f"{' (best)' if is_best else ''}",
+        global_step,
+    )
+    for alarm in alarms.find(log.validations()):
+        if alarm.step == global_step:
+            print(f"ALARM: {alarm.text}.", flush=True)
+            log.text("validation", "alarm", global_step, alarm.text)
+
+
+def _note_best(run: Run, values: dict[str, float | None]) -> bool:
+    """Keeps the weights if they are the best so far; tells whether they are."""
+    counters = run.counters
+    rank = _rank(values, run.task.config.monitor)
+    if not counters.improves(rank):
+        counters.stale_epochs.assign_add(1)
+        return False
+    counters.best_rank.assign(rank)
+    counters.best_step.assign(counters.global_step)
+    counters.stale_epochs.assign(0)
+    run.best.save(int(counters.global_step))
+    return True
+
+
+def _rank(values: dict[str, float | None], monitor: str) -> tuple[float, float]:
+    """Returns what is lower for better weights: the monitored value, then the loss.
+
+    The loss decides between equals: a validation AUC of 1 is soon reached, and better weights are
+    still to come.
+    """
+    loss, value = values["loss"], values[monitor]
+    assert loss is not None  # noqa: S101 - it is defined for any split that has examples
+    if value is None:
+        return float("inf"), loss
+    return (value if monitor == "loss" else -value), loss
