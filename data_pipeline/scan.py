@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from data_pipeline import faults
-from data_pipeline.images import isolation
+from data_pipeline.images import decoder
 from data_pipeline.images.appearance import Appearance
 from data_pipeline.images.image_policy import Reason, Rejection
+from data_pipeline.isolation import calls
 from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
 from data_pipeline.running import attempt
 
@@ -63,7 +64,7 @@ def look(reference: Reference) -> Facts | Reject:
         data = reference.location.read()
     except OSError as error:
         return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
-    looked = isolation.submit("look", data)
+    looked = calls.submit(decoder.PROGRAM, "look", data)
     sha256 = hashlib.sha256(data).hexdigest()  # meanwhile
     found: Appearance | Rejection = looked.result()
     if isinstance(found, Rejection):

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from data_pipeline import faults
-from data_pipeline.images import encoding, image_policy, isolation
+from data_pipeline.images import decoder, encoding, image_policy
+from data_pipeline.isolation import calls
 from data_pipeline.planning.plan import Scanned, ShardPlan
 from data_pipeline.references import CHANGED, UNREADABLE, Facts, Reference, Reject
 from data_pipeline.running import attempt
@@ -197,7 +198,8 @@ def _store(reference: Reference, facts: Facts, task: Task) -> image_policy.Store
         return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
     if hashlib.sha256(data).hexdigest() != facts.sha256:
         return Reject(reference.image_id, CHANGED, "its bytes changed while the dataset was built")
-    stored = isolation.submit("store", data, task.image_size, task.alike).result()
+    asked = calls.submit(decoder.PROGRAM, "store", data, task.image_size, task.alike)
+    stored = asked.result()
     if isinstance(stored, image_policy.Rejection):
         return Reject(reference.image_id, stored.reason, stored.detail)
     return stored

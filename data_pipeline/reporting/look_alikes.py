@@ -4,7 +4,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data_pipeline.images import image_policy, isolation
+from data_pipeline.images import decoder, image_policy
+from data_pipeline.isolation import calls
 from data_pipeline.planning.groups import LookAlikes
 from data_pipeline.references import Reference, plain
 from data_pipeline.reporting import sheets
@@ -54,7 +55,8 @@ def sheet(number: int) -> str:
 
 def _jpeg(reference: Reference) -> bytes | None:
     try:
-        stored = isolation.submit("store", reference.location.read(), IMAGE_SIZE).result()
+        data = reference.location.read()
+        stored = calls.submit(decoder.PROGRAM, "store", data, IMAGE_SIZE).result()
     except OSError:
         return None
     return None if isinstance(stored, image_policy.Rejection) else stored.jpeg

@@ -18,9 +18,10 @@ import pathlib
 from collections.abc import Iterator
 
 from data_pipeline import faults
+from data_pipeline.isolation import calls, child
 from data_pipeline.references import UNREADABLE, Listing, Reference, Reject, Video
-from data_pipeline.sources.locations import File, Location
-from data_pipeline.video import face_archive, face_search, faces
+from data_pipeline.sources.locations import Location
+from data_pipeline.video import face_archive, face_search, faces, searcher
 from data_pipeline.video.face_archive import Stored
 from data_pipeline.video.face_search import Options, Rejection
 from tfrecords import exits
@@ -30,6 +31,8 @@ VIDEO_SECONDS = 2.0  # about what the search in one video takes
 BATCH_VIDEOS = 8  # at least, if there are as many; the unit of work
 
 _SUFFIX = ".zip"
+# Reasons that may lie in the machine, or be gone with the next version of a decoder.
+_MAY_PASS = frozenset({UNREADABLE, *child.Reason})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +99,7 @@ def checked_options(
 
 
 class Known:
-    """What searches have found, kept in a directory. What could not be read is forgotten.
+    """What searches have found, kept in a directory. What may pass is forgotten.
 
     `earlier` is a directory that is read too, if it is there, and never written to.
     """
@@ -165,7 +168,7 @@ class Known:
         for source in self._sources:
             path = source / self._name(video)
             found = face_archive.read(path)
-            if found and not (isinstance(found, Rejection) and found.reason == UNREADABLE):
+            if found and not (isinstance(found, Rejection) and found.reason in _MAY_PASS):
                 self._found[video.image_id] = found
                 self._places[video.image_id] = path
                 return True
@@ -225,12 +228,11 @@ def _find(
     track = original.track if isinstance(original, Stored) else None
     try:
         faults.before("read")
-        # A file is read as it is needed, a member of an archive as a whole.
-        location = task.location
-        path = pathlib.Path(location.path) if isinstance(location, File) else None
-        return face_search.find(path or location.read(), options, track)
     except OSError as error:
         return Rejection(UNREADABLE, error.strerror or str(error))
+    found: tuple[face_search.Track, list[face_search.Face]] | Rejection
+    found = calls.submit(searcher.PROGRAM, "find", task.location, options, track).result()
+    return found
 
 
 def count(directory: pathlib.Path) -> int:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from data_pipeline.video import faces, videos
 from data_pipeline.video.faces import Box
@@ -69,7 +69,10 @@ class Rejection:
 
 
 def find(
-    source: pathlib.Path | bytes, options: Options, original: Track | None = None
+    source: pathlib.Path | bytes,
+    options: Options,
+    original: Track | None = None,
+    tick: Callable[[], object] = lambda: None,
 ) -> tuple[Track, list[Face]] | Rejection:
     """Finds the faces of a video.
 
@@ -79,12 +82,13 @@ def find(
       original: of a fake, where the faces of its original are. If both are alike in size and
         duration, the same frames and boxes are used, so that the pair shows the same places at the
         same times, whatever a forgery does to a detector.
+      tick: is called again and again; an error that it raises ends the search.
 
     Raises:
       OSError: the file cannot be read.
     """
     try:
-        with videos.opened(source) as video:
+        with videos.opened(source, tick) as video:
             return _find(video, options, original)
     except videos.UnusableError as error:
         return Rejection(error.reason, error.detail)

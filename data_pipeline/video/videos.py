@@ -10,7 +10,7 @@ import dataclasses
 import enum
 import io
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class Reason(enum.StrEnum):
     TOO_MANY_PIXELS = enum.auto()
     TOO_MANY_FRAMES = enum.auto()
     CORRUPT = enum.auto()
+    TIMEOUT = enum.auto()
 
 
 class UnusableError(Exception):
@@ -65,8 +66,9 @@ class Video:
     and number of frames is not always so.
     """
 
-    def __init__(self, container: Any) -> None:
+    def __init__(self, container: Any, tick: Callable[[], object] = lambda: None) -> None:
         self._container = container
+        self._tick = tick
         self._stream = container.streams.best("video")
         if self._stream is None:
             raise UnusableError(Reason.NOT_A_VIDEO, "it holds no pictures")
@@ -144,9 +146,15 @@ class Video:
         """Yields the packets from where the container stands to its end, or to a damage."""
         import av
 
+        try:
+            for packet in self._container.demux(self._stream):
+                self._tick()
+                yield packet
+        except MemoryError:  # PyAV's is one of FFmpeg's errors too
+            raise
         # PyAV fails with an IndexError where a damaged file brings up a further stream midway.
-        with contextlib.suppress(av.FFmpegError, IndexError):
-            yield from self._container.demux(self._stream)
+        except (av.FFmpegError, IndexError):
+            return
 
     def _decoded_from(self, place: int) -> Iterator[Any]:
         import av
@@ -155,22 +163,28 @@ class Video:
         for packet in self._packets():
             try:
                 frames = packet.decode()
+            except MemoryError:
+                raise
             except av.FFmpegError:
                 continue
             yield from (frame for frame in frames if frame.pts is not None)
 
 
 @contextlib.contextmanager
-def opened(source: pathlib.Path | bytes) -> Iterator[Video]:
-    """Opens a video: a file, or the bytes of one.
+def opened(
+    source: pathlib.Path | bytes, tick: Callable[[], object] = lambda: None
+) -> Iterator[Video]:
+    """Opens a video: a file, or the bytes of one. `tick` is called before each of its packets.
 
     Raises:
+      MemoryError: there is not enough.
       UnusableError: it is no video, or none of its frames can be used.
       OSError: the file cannot be read.
     """
     import av
 
     av.logging.set_level(None)
+    tick()
     if isinstance(source, pathlib.Path):
         with source.open("rb") as file:  # so that the system says what is wrong with the file
             is_empty = not file.read(1)
@@ -184,12 +198,16 @@ def opened(source: pathlib.Path | bytes) -> Iterator[Video]:
             container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
             metadata_errors="replace",
         )
+    except MemoryError:
+        raise
     except av.FFmpegError as error:
         detail = f"no container of video: {error.strerror or error}"
         raise UnusableError(Reason.NOT_A_VIDEO, detail) from error
     with container:
         try:
-            yield Video(container)
+            yield Video(container, tick)
+        except MemoryError:
+            raise
         except av.FFmpegError as error:
             raise UnusableError(Reason.CORRUPT, error.strerror or str(error)) from error
 

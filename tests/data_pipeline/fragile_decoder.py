@@ -1,11 +1,13 @@
-"""The decoder, with its timeout at one second, on bytes that make it crash, hang or take memory."""
+"""The decoder, with a patience of one second, on bytes that make it crash, hang or take memory."""
 
+import dataclasses
 import os
 import pathlib
 import re
 import time
 
 from data_pipeline.images import decoder
+from data_pipeline.isolation import child
 
 # Pictures carry these words as a comment; "@store" limits them to that function.
 ABORT, ABORT_ONCE = b"please abort", b"please abort once: "
@@ -38,13 +40,17 @@ def _obey(found):
     elif words == HANG:
         time.sleep(3600)
     elif words == EAT_MEMORY:
-        bytearray(decoder.MAX_MEMORY)
+        bytearray(PROGRAM.max_memory)
     elif words == RAISE:
         raise ValueError("two\nlines")
 
 
+PROGRAM = dataclasses.replace(
+    decoder.PROGRAM,
+    module=__spec__.name,
+    functions={name: _fragile(name, call) for name, call in decoder.PROGRAM.functions.items()},
+    patience=1,
+)
+
 if __name__ == "__main__":
-    decoder.TIMEOUT_SECONDS = 1
-    for name, function in decoder.FUNCTIONS.items():
-        decoder.FUNCTIONS[name] = _fragile(name, function)
-    decoder.main()
+    child.main(PROGRAM)

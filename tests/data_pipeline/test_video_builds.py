@@ -14,6 +14,7 @@ from data_pipeline import pipeline
 from data_pipeline.config import BuildConfig
 from data_pipeline.running import stages
 from data_pipeline.video import extraction, faces
+from tests.data_pipeline import fragile_searcher as fragile
 from tests.data_pipeline import painted_videos
 from tfrecords import example, exits, framing
 
@@ -174,6 +175,32 @@ def test_a_partial_copy_is_built_and_says_what_is_missing(dfdc, make_config, tmp
         pipeline.build_dataset(
             dataclasses.replace(config, version="2.0.0", max_reject_fraction=0.2)
         )
+
+
+@pytest.mark.usefixtures("fragile_searcher")
+def test_a_video_that_crashes_or_hangs_its_process_costs_itself(tmp_path, make_config):
+    clips = tmp_path / "clips"
+    for index, name in enumerate(("a", "b", "c")):
+        painted_videos.write(clips / "real" / f"{name}.mp4", painted_videos.frames(index, False, 9))
+        painted_videos.write(clips / "fake" / f"{name}.mp4", painted_videos.frames(index, True, 9))
+    good = (clips / "real" / "a.mp4").read_bytes()
+    for name in (fragile.ABORTS, fragile.HANGS):
+        (clips / "real" / name).write_bytes(good)
+    built = pipeline.build_dataset(
+        make_config(
+            dataset="clips",
+            layout="video_folder",
+            source=str(clips),
+            frames_per_video=1,
+            max_reject_fraction=0.5,
+        )
+    )
+    assert built.manifest.num_examples == 6
+    lines = (built.directory / "rejects.jsonl").read_text().splitlines()
+    assert [(line["image_id"], line["reason"]) for line in map(json.loads, lines)] == [
+        ("real/aborts.mp4", "crashed"),
+        ("real/hangs.mp4", "timeout"),
+    ]
 
 
 def test_a_folder_of_videos_keeps_its_splits(tmp_path, make_config):

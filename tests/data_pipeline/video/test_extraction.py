@@ -1,13 +1,15 @@
+import concurrent.futures
 import dataclasses
 import importlib.util
 import pathlib
 
 import pytest
 
+from data_pipeline.isolation import calls
 from data_pipeline.references import Listing, Video
 from data_pipeline.sources.layouts import labels
 from data_pipeline.sources.locations import File
-from data_pipeline.video import extraction, face_search
+from data_pipeline.video import extraction
 from data_pipeline.video.face_search import Face, Options, Rejection, Sample, Track
 from data_pipeline.video.faces import Box
 from tfrecords import exits
@@ -17,20 +19,32 @@ OPTIONS = Options(
 )
 TRACK = Track(320, 240, 1.2, (Sample(0.3, 7, (Box(0, 0, 9, 9),)), Sample(0.9, 22, ())))
 
+CRASHES = b"crashes"
+
 
 @pytest.fixture
 def searches(monkeypatch):
     """Replaces the search by one that finds a face in each file; returns what was searched."""
     done = []
 
-    def find(source, options, original=None):
-        done.append((pathlib.Path(source).name, original is not None))
-        content = pathlib.Path(source).read_bytes()
+    def find(location, original):
+        done.append((pathlib.Path(location.path).name, original is not None))
+        try:
+            content = location.read()
+        except FileNotFoundError:
+            return Rejection("unreadable", "No such file or directory")
         if not content:
             return Rejection("no_face", "none")
+        if content == CRASHES:
+            return Rejection("crashed", "its decoder ended with SIGSEGV")
         return TRACK, [Face(7, 0, content + b" by its original" * bool(original))]
 
-    monkeypatch.setattr(face_search, "find", find)
+    def submit(program, function, location, options, original):
+        answer = concurrent.futures.Future()
+        answer.set_result(find(location, original))
+        return answer
+
+    monkeypatch.setattr(calls, "submit", submit)
     return done
 
 
@@ -127,19 +141,27 @@ def test_a_video_that_could_not_be_read_is_tried_again_with_its_fakes(tmp_path, 
     assert searches[-2:] == [("z.mp4", False), ("a.mp4", True)]
 
 
+def test_a_video_that_ended_its_process_is_tried_again(tmp_path, searches):
+    listing = _listing(_video(tmp_path / "a.mp4", CRASHES), _video(tmp_path / "b.mp4"))
+    (reject,) = _extracted(tmp_path, listing).listing.rejects
+    assert (reject.image_id, reject.reason) == ("a.mp4", "crashed")
+    _extracted(tmp_path, listing)
+    assert [name for name, _ in searches] == ["a.mp4", "b.mp4", "a.mp4"]
+
+
 def test_a_kill_in_the_middle_leaves_what_was_done(tmp_path, searches, monkeypatch):
     fakes = [_video(tmp_path / f"{name}.mp4", original="a.mp4") for name in "bc"]
     listing = _listing(_video(tmp_path / "a.mp4"), *fakes)
     whole = _extracted(tmp_path / "whole", listing)
-    find = face_search.find
+    submit = calls.submit
 
-    def killed(source, *others):
-        if pathlib.Path(source).name == "b.mp4":
+    def killed(program, function, location, *others):
+        if pathlib.Path(location.path).name == "b.mp4":
             raise KeyboardInterrupt
-        return find(source, *others)
+        return submit(program, function, location, *others)
 
     with monkeypatch.context() as patch:
-        patch.setattr(face_search, "find", killed)
+        patch.setattr(calls, "submit", killed)
         with pytest.raises(KeyboardInterrupt):
             _extracted(tmp_path, listing)
     searches.clear()

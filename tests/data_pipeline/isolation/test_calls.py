@@ -1,5 +1,6 @@
 """Pictures that end the process that decodes them, and what becomes of their neighbours."""
 
+import dataclasses
 import os
 import pathlib
 import signal
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_pipeline.images import appearance, image_policy, isolation
+from data_pipeline.images import appearance, decoder, image_policy
 from data_pipeline.images.image_policy import Reason, Rejection, Stored
+from data_pipeline.isolation import calls
+from data_pipeline.video import searcher
 from tests.data_pipeline import fragile_decoder as fragile
 from tests.data_pipeline import painted
 from tfrecords import exits
@@ -28,9 +31,11 @@ def _look(isolated, *comments):
 
 def test_a_call_returns_what_the_function_returns():
     data = painted.jpeg(5)
-    assert isolation.submit("look", data).result(60) == FOUND
-    assert isolation.submit("store", data, 8).result(60) == image_policy.store(data, 8)
-    assert isolation.submit("look", b"").result(60) == Rejection(Reason.EMPTY_FILE, "0 bytes")
+    assert calls.submit(decoder.PROGRAM, "look", data).result(60) == FOUND
+    assert calls.submit(decoder.PROGRAM, "store", data, 8).result(60) == image_policy.store(data, 8)
+    assert calls.submit(decoder.PROGRAM, "look", b"").result(60) == Rejection(
+        Reason.EMPTY_FILE, "0 bytes"
+    )
 
 
 def test_it_is_called_in_another_process_that_stays(fragile_decoder):
@@ -46,7 +51,7 @@ def test_messages_larger_than_a_pipe_do_not_wait_for_each_other(tmp_path):
     Image.fromarray(pixels).save(tmp_path / "noise.jpg", quality=95)
     data = (tmp_path / "noise.jpg").read_bytes()
     assert len(data) > 4 * 65_536
-    futures = [isolation.submit("store", data, 700) for _ in range(12)]
+    futures = [calls.submit(decoder.PROGRAM, "store", data, 700) for _ in range(12)]
     for future in futures:
         assert future.result(60) == Stored(data, 700, 700, True, False)
 
@@ -55,8 +60,8 @@ def test_messages_larger_than_a_pipe_do_not_wait_for_each_other(tmp_path):
     ("words", "expected"),
     [
         (fragile.ABORT, Rejection(Reason.CRASHED, "its decoder ended with SIGABRT")),
-        (fragile.HANG, Rejection(Reason.TIMEOUT, "took more than 30 seconds")),
-        (fragile.HANG_IN_C, Rejection(Reason.TIMEOUT, "took more than 30 seconds")),
+        (fragile.HANG, Rejection(Reason.TIMEOUT, "took more than 1 seconds")),
+        (fragile.HANG_IN_C, Rejection(Reason.TIMEOUT, "took more than 1 seconds")),
         (
             fragile.EAT_MEMORY,
             Rejection(Reason.OUT_OF_MEMORY, "needs more than 3,221,225,472 bytes"),
@@ -96,13 +101,14 @@ def test_ctrl_c_is_left_to_the_process_that_started_it(fragile_decoder):
 
 
 def test_a_child_that_does_not_start_is_the_machines_fault(monkeypatch):
-    monkeypatch.setattr(isolation, "COMMAND", (sys.executable, "-c", "raise SystemExit(7)"))
-    isolated = isolation.Isolation()
+    program = dataclasses.replace(decoder.PROGRAM, module="no.such.module")
+    isolated = calls.Isolation(program)
     with pytest.raises(
-        exits.MachineError, match=r"did not start: .* exit code 7\. `.*` in .* says"
+        exits.MachineError,
+        match=r"opens images did not start: .* exit code 1\. `.* -m no\.such\.module` in .* says",
     ):
         isolated.submit("look", b"").result(60)
-    monkeypatch.setattr(isolation, "COMMAND", ("/no/such/python",))
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(exits.MachineError, match="No process can be started: .*No such file"):
         isolated.submit("look", b"").result(60)
     isolated.close()
@@ -125,9 +131,10 @@ def _is_alive(pid):
 
 _PROGRAM = """
 import sys, time
-from data_pipeline.images import isolation
-isolation.submit("look", b"").result()
-print(isolation._shared()._child._process.pid, flush=True)
+from data_pipeline.images import decoder
+from data_pipeline.isolation import calls
+calls.submit(decoder.PROGRAM, "look", b"").result()
+print(calls._shared(decoder.PROGRAM)._child._process.pid, flush=True)
 """
 
 
@@ -150,12 +157,13 @@ def test_a_child_ends_with_its_parent(end):
 
 
 @pytest.mark.slow
-def test_a_child_loads_neither_beam_nor_anything_else_that_is_slow_to_start():
-    program = (
-        "import sys, data_pipeline.images.decoder\n"
+@pytest.mark.parametrize("program", [decoder.PROGRAM, searcher.PROGRAM])
+def test_a_child_loads_neither_beam_nor_anything_else_that_is_slow_to_start(program):
+    code = (
+        f"import sys, {program.module}\n"
         "print({'apache_beam', 'tensorflow', 'matplotlib', 'scipy'} & set(sys.modules))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == "set()\n"

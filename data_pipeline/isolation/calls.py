@@ -1,7 +1,7 @@
 """Calls functions that open foreign bytes, in a process of their own that may die.
 
 A file on which that process crashes, hangs or runs out of memory costs a rejection and not the
-build. See `decoder` for the other side.
+build. See `child` for the other side.
 """
 
 import atexit
@@ -19,11 +19,10 @@ import sys
 import threading
 from typing import IO, Any, Self, cast
 
-from data_pipeline.images import decoder, messages
-from data_pipeline.images.image_policy import Reason, Rejection
+from data_pipeline.isolation import messages
+from data_pipeline.isolation.child import Program, Reason
 from tfrecords import exits
 
-COMMAND = (sys.executable, "-m", "data_pipeline.images.decoder")
 IN_FLIGHT = 4  # requests that wait at the child, so that it never waits for the next one
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # more would only cost memory
@@ -34,15 +33,15 @@ _ENVIRONMENT = {
 _ROOT = pathlib.Path(__file__).parents[2]
 
 
-def submit(function: str, *arguments: object) -> concurrent.futures.Future[Any]:
-    """Calls one of `decoder.FUNCTIONS` in the child that this process shares among its threads.
+def submit(program: Program, function: str, *arguments: object) -> concurrent.futures.Future[Any]:
+    """Calls a function of a program in the child that this process shares among its threads.
 
     Returns:
-      A future of what the function returns, or of a `Rejection` where the child died of it.
-      MachineError is raised by the future if no child can be started.
+      A future of what the function returns, or of what the program makes of it (`reject`) where
+      the child died of it. MachineError is raised by the future if no child can be started.
     """
     with _LOCK:
-        shared = _shared()
+        shared = _shared(program)
     return shared.submit(function, *arguments)
 
 
@@ -50,8 +49,8 @@ _LOCK = threading.Lock()
 
 
 @functools.cache
-def _shared() -> "Isolation":
-    isolation = Isolation()
+def _shared(program: Program) -> "Isolation":
+    isolation = Isolation(program)
     atexit.register(isolation.close)
     return isolation
 
@@ -74,7 +73,8 @@ class Isolation:
     asked again as the first one of a new child, and is rejected when that dies of it too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, program: Program) -> None:
+        self._program = program
         self._asked: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._waiting: collections.deque[_Request] = collections.deque()  # the oldest first
         self._child: _Child | None = None
@@ -99,7 +99,7 @@ class Isolation:
     def _serve(self) -> None:
         while self._take():
             try:
-                child = self._child = self._child or _Child.start()
+                child = self._child = self._child or _Child.start(self._program)
                 answer = child.answer([request.call for request in self._waiting])
             except (EOFError, OSError):
                 self._bury(child)
@@ -124,36 +124,39 @@ class Isolation:
         death, self._child = child.end(), None
         suspect = self._waiting[0]
         if suspect.is_suspect:
-            self._waiting.popleft().future.set_result(death)
+            self._waiting.popleft().future.set_result(self._program.reject(*death))
         suspect.is_suspect = True
 
 
 class _Child:
     """One child, from its start to its death."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, program: Program, process: subprocess.Popen[bytes]) -> None:
+        self._program = program
         self._process = process
         self._requests = cast(IO[bytes], process.stdin)
         self._answers = cast(IO[bytes], process.stdout)
         self._num_sent = 0  # and not answered
 
     @classmethod
-    def start(cls) -> Self:
+    def start(cls, program: Program) -> Self:
         """Returns a child that is ready.
 
         Raises:
           MachineError: there is none.
         """
+        command = (sys.executable, "-m", program.module)
         try:
             child = cls(
+                program,
                 subprocess.Popen(
-                    COMMAND,
+                    command,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
                     cwd=_ROOT,
                     env={**os.environ, **_ENVIRONMENT},
-                )
+                ),
             )
         except OSError as error:
             raise exits.MachineError(f"No process can be started: {error}") from error
@@ -161,8 +164,8 @@ class _Child:
             messages.receive(child._answers)
         except EOFError as error:
             raise exits.MachineError(
-                f"The process that decodes images did not start: {child.end().detail}. "
-                f"`{' '.join(COMMAND)}` in {_ROOT} says why."
+                f"The process that opens {program.opens} did not start: {child.end()[1]}. "
+                f"`{' '.join(command)}` in {_ROOT} says why."
             ) from error
         return child
 
@@ -183,14 +186,14 @@ class _Child:
         """Ends the child, which is noticed by whoever waits for its answer."""
         self._process.kill()
 
-    def end(self) -> Rejection:
-        """Sees that the child is gone; returns what its death means for a file."""
+    def end(self) -> tuple[Reason, str]:
+        """Sees that the child is gone; returns what its death means for what it was asked."""
         self._process.kill()
         code = self._process.wait()
         for pipe in (self._requests, self._answers):
             with contextlib.suppress(OSError):  # what could not be written
                 pipe.close()
         if code == -signal.SIGALRM:
-            return Rejection(Reason.TIMEOUT, f"took more than {decoder.TIMEOUT_SECONDS} seconds")
+            return Reason.TIMEOUT, self._program.timeout_detail
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return Rejection(Reason.CRASHED, f"its decoder ended with {name}")
+        return Reason.CRASHED, f"its decoder ended with {name}"

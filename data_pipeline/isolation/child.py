@@ -1,0 +1,114 @@
+"""The process in which foreign bytes are opened, and which may die of it.
+
+`calls` starts it. Requests come in on its standard input, each the name of a function and its
+arguments; answers go out in the same order. What runs out of time is ended by the kernel, even in
+the middle of C code. It ends with the process that started it, because its input ends then.
+"""
+
+import dataclasses
+import enum
+import os
+import queue
+import resource
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
+
+from data_pipeline.isolation import messages
+
+READY = "ready"  # the first message
+
+
+class Reason(enum.StrEnum):
+    """How a call came to a bad end."""
+
+    CRASHED = enum.auto()
+    TIMEOUT = enum.auto()
+    OUT_OF_MEMORY = enum.auto()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Program:
+    """What a child runs.
+
+    Attributes:
+      module: is run by `python -m`, and calls `main` with this program.
+      opens: what it opens, in one word, for messages.
+      functions: that can be called, by their names.
+      patience: seconds that a call has, from its begin or from the last `expect`.
+      patience_is_for: what those seconds are for, in words; empty for the whole call.
+      max_memory: bytes.
+      reject: makes of a reason and a line of details what a call returns that came to a bad end.
+    """
+
+    module: str
+    opens: str
+    functions: Mapping[str, Callable[..., Any]]
+    patience: int
+    max_memory: int
+    reject: Callable[[Reason, str], Any]
+    patience_is_for: str = ""
+
+    @property
+    def timeout_detail(self) -> str:
+        """What a call did that ran out of time."""
+        return " ".join(f"took more than {self.patience} seconds {self.patience_is_for}".split())
+
+
+def main(program: Program) -> None:
+    """Answers requests until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started it
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process
+    _limit(resource.RLIMIT_DATA, program.max_memory)
+    _limit(resource.RLIMIT_CORE, 0)  # a crash is expected, and needs no picture of its memory
+    requests, answers = _pipes()
+    waiting: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | None] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests, waiting), daemon=True).start()
+    messages.send(answers, READY)
+    while request := waiting.get():
+        expect(program.patience)
+        answer = _answer(program, *request)
+        expect(0)
+        messages.send(answers, answer)
+
+
+def expect(seconds: int) -> None:
+    """Gives the call that runs so many seconds from now on; 0 for as many as it takes."""
+    signal.alarm(seconds)
+
+
+def _limit(kind: int, most: int) -> None:
+    """Lowers a limit of this process; a lower one that it was given stays."""
+    hard = resource.getrlimit(kind)[1]
+    if hard == resource.RLIM_INFINITY or most < hard:
+        resource.setrlimit(kind, (most, most))
+
+
+def _pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Takes the pipes away from standard input and output, where a library might print."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    return requests, answers
+
+
+def _listen(requests: BinaryIO, waiting: queue.SimpleQueue) -> None:
+    # In a thread of its own, so that the other side can write while a picture is decoded, and
+    # never waits with a request for one who waits with an answer.
+    try:
+        while True:
+            waiting.put(messages.receive(requests))
+    finally:
+        waiting.put(None)
+
+
+def _answer(program: Program, function: str, arguments: tuple[Any, ...]) -> Any:
+    try:
+        return program.functions[function](*arguments)
+    except MemoryError:
+        return program.reject(Reason.OUT_OF_MEMORY, f"needs more than {program.max_memory:,} bytes")
+    except Exception as error:
+        detail = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return program.reject(Reason.CRASHED, detail)
