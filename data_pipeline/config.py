@@ -10,7 +10,7 @@ from data_pipeline.sources import kaggle
 from data_pipeline.sources.layouts import options as layout_options
 from data_pipeline.sources.layouts.by_name import LAYOUTS, Layout
 from data_pipeline.video import faces
-from tfrecords import exits, names
+from tfrecords import exits, names, settings
 
 SOURCE_SPLITS = "source"
 DISJOINT_SPLITS = "source-disjoint"
@@ -25,31 +25,85 @@ class BuildConfig:
       UsageError: a value is out of range, or two contradict each other.
     """
 
-    dataset: str = "sample"
-    layout: str | None = None
-    source: str | None = None
-    path_column: str | None = None
-    label_column: str | None = None
-    group_column: str | None = None
-    label_values: str | None = None
-    data_dir: str = "data"
-    version: str = "1.0.0"
-    image_size: int | None = None
-    splits: str | None = None
-    near_duplicate_bits: int = 4
-    equalize: bool = False
-    seed: int = 0
-    limit: int | None = None
-    records_per_shard: int = 1024
-    max_reject_fraction: float = 0.05
-    frames_per_video: int = 10
-    face_detector: str = "dlib"
-    face_margin: float = 1.3
-    face_size: int = 256
-    max_faces: int = 1
-    num_workers: int = 0
-    overwrite: bool = False
-    dry_run: bool = False
+    dataset: str = settings.text("sample", "The name of the dataset that is built.")
+    layout: str | None = settings.text(
+        None, f"How the source lies on disk: {', '.join(LAYOUTS)}; default: as the dataset's name."
+    )
+    source: str | None = settings.text(
+        None,
+        "A directory or a zip archive, which is never changed; or kaggle, to fetch what the layout "
+        "is of, with the extra [kaggle].",
+    )
+    path_column: str | None = settings.text(
+        None,
+        "Of image_csv: the column of the images' paths, relative to the csv file or to the source. "
+        "Default: path.",
+    )
+    label_column: str | None = settings.text(
+        None, "Of image_csv: the column of labels. Default: label."
+    )
+    group_column: str | None = settings.text(
+        None, "Of image_csv and tfds: what must not straddle splits, such as a person or a video."
+    )
+    label_values: str | None = settings.text(
+        None, "Of image_csv: which classes labels stand for, such as 0=real,1=fake."
+    )
+    data_dir: str = settings.text("data", "The directory that datasets are built in.")
+    version: str = settings.text("1.0.0", "The dataset's version.")
+    image_size: int | None = settings.number(
+        None,
+        8,
+        8192,
+        "The longest short side in pixels; larger images are scaled down. Default: 256.",
+    )
+    splits: str | None = settings.text(
+        None,
+        "Shares of train, validation and test, such as 0.8,0.1,0.1; or source for the source's "
+        "own; or source-disjoint for these without what leaks from test or validation into those "
+        "that stand before them. Default: source where it has splits, else 0.8,0.1,0.1.",
+    )
+    near_duplicate_bits: int = settings.number(
+        4,
+        -1,
+        8,
+        "In how many bits of 64 the hashes of pictures that look alike may differ; they are kept "
+        "in one split. 0 takes equal hashes alone, -1 ties nothing.",
+    )
+    equalize: bool = settings.switch(
+        False,
+        "Encode all images alike, as coarsely as the coarse ones among them, so that the file "
+        "format cannot give the label away.",
+    )
+    seed: int = settings.number(0, 0, 2_000_000_000, "Decides splits and order.")
+    limit: int | None = settings.number(
+        None, 1, math.inf, "Build from a sample of so many images or videos, chosen by the seed."
+    )
+    records_per_shard: int = settings.number(1024, 1, 1 << 20, "Records per shard at most.")
+    max_reject_fraction: float = settings.number(
+        0.05, 0, 1, "Share of files that may be rejected; with more, nothing is published."
+    )
+    frames_per_video: int = settings.number(
+        10, 1, 1000, "Frames of a video, spread evenly over its time."
+    )
+    face_detector: str = settings.text(
+        "dlib",
+        "What finds the faces of videos: dlib, or yunet:PATH with the path of YuNet's ONNX model.",
+    )
+    face_margin: float = settings.number(
+        1.3, 1, 4, "Side of the square around a face over that of the face."
+    )
+    face_size: int = settings.number(
+        256,
+        32,
+        1024,
+        "The largest side of a square around a face in pixels; larger ones are scaled down.",
+    )
+    max_faces: int = settings.number(1, 1, 64, "Faces of a frame, the largest first.")
+    num_workers: int = settings.number(
+        0, 0, 1024, "Worker processes; 0 chooses by the work and the machine."
+    )
+    overwrite: bool = settings.switch(False, "Replace a dataset that was built otherwise.")
+    dry_run: bool = settings.switch(False, "Say what would be built, or why not; write nothing.")
     beam_options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -71,34 +125,13 @@ class BuildConfig:
                     "lies on disk; a folder for each class is --layout=image_folder."
                 )
             )
-        self._check_ranges()
+        settings.check(self)
         self._check_videos()
         self._check_layout()
         self._check_source()
         self._check_places()
         self.fractions()
         self.source_options()
-
-    def _check_ranges(self) -> None:
-        ranges: dict[str, tuple[float, float]] = {
-            "image_size": (8, 8192),
-            "limit": (1, math.inf),
-            "seed": (0, 2_000_000_000),
-            "records_per_shard": (1, 1 << 20),
-            "max_reject_fraction": (0, 1),
-            "near_duplicate_bits": (-1, 8),
-            "frames_per_video": (1, 1000),
-            "face_margin": (1, 4),
-            "face_size": (32, 1024),
-            "max_faces": (1, 64),
-            "num_workers": (0, 1024),
-        }
-        for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise exits.UsageError(
-                    f"--{name} must lie between {low:g} and {high:g}. Received: {value}."
-                )
 
     def _check_layout(self) -> None:
         defaults = {field.name: field.default for field in dataclasses.fields(self)}

@@ -5,8 +5,9 @@ import json
 import pathlib
 from typing import Any
 
-from tfrecords import exits
+from tfrecords import exits, settings
 from trainer.capacity import micro_batches
+from trainer.networks import backbones
 
 STRATEGIES = ("default", "one_device", "mirrored")
 OPTIMIZERS = ("adam", "adamw")
@@ -27,56 +28,102 @@ class TrainConfig:
       UsageError: a value is out of range, or two contradict each other.
     """
 
-    data_dir: str = "data"
-    dataset: str = "sample"
-    version: str | None = None
-    target: str = "label"
-    validation_fraction: float = 0.0
-    run_dir: str | None = None
-    strategy: str = "default"
-    logical_cpus: int = 2
-    model: str = "cnn"
-    alpha: float = 1.0
-    scaling: str = "own"
-    weights: str | None = None
-    image_size: int | None = None
-    dropout: float = 0.2
-    head: str = "gap"
-    head_units: str = ""
-    head_batch_norm: bool = False
-    feature_dropout: float = 0.0
-    logits: str = AUTO
-    epochs: int = 12
-    fine_tune_epochs: int = 0
-    fine_tune_from: str = "0"
-    global_batch_size: int = 64
-    micro_batch: str = micro_batches.AUTO
-    device_memory_gb: float | None = None
-    optimizer: str = "adam"
-    learning_rate: float = 3e-3
-    fine_tune_learning_rate: float = 1e-5
-    weight_decay: float = 1e-4
-    schedule: str = "cosine"
-    warmup_epochs: float = 0.5
-    clip_norm: float = 1.0
-    augment: str = "flip_crop"
-    monitor: str = "auc"
-    patience: int = 5
-    seed: int = 0
-    deterministic: bool = True
-    checkpoint_steps: int = 500
-    checkpoint_minutes: float = 15.0
-    max_minutes: float | None = None
-    max_skipped_steps: int = 10
-    max_loss: float = 1000.0
-    max_rollbacks: int = 2
-    log_steps: int = 10
-    shuffle_labels: bool = False
-    restart: bool = False
+    # Where the data are, and where the run goes.
+    data_dir: str = settings.text("data", "The directory that datasets are built in.")
+    dataset: str = settings.text("sample", "The dataset's name.")
+    version: str | None = settings.text(None, "Its version; by default the highest.")
+    target: str = settings.text("label", "What is learnt: label, or a further target.")
+    validation_fraction: float = settings.number(
+        0.0,
+        0,
+        0.9,
+        "Share of the training groups to validate on, where there is no validation split.",
+    )
+    run_dir: str | None = settings.text(
+        None, "The run's directory; default: runs/<dataset>_<target>_<model>."
+    )
+    # The devices.
+    strategy: str = settings.choice("default", STRATEGIES, "The devices")
+    logical_cpus: int = settings.number(
+        2, 1, 64, "Devices made of the CPU for mirrored without a GPU."
+    )
+    # The model.
+    model: str = settings.choice("cnn", tuple(backbones.BACKBONES), "The model")
+    alpha: float = settings.number(1.0, 0.1, 2, "The width of mobilenet_v2.")
+    scaling: str = settings.choice("own", SCALINGS, "What a network without weights sees")
+    weights: str | None = settings.text(
+        None, "What the backbone starts from: imagenet, none, or the path of a weights file."
+    )
+    image_size: int | None = settings.number(
+        None, 8, 4096, "Side of the model's images; default: as the dataset's."
+    )
+    dropout: float = settings.number(
+        0.2, 0, 0.95, "The share of values dropped before the last layer."
+    )
+    head: str = settings.choice("gap", HEADS, "What makes features of the backbone's maps")
+    head_units: str = settings.text("", "Units of dense layers before the last: 512, 2048,2048.")
+    head_batch_norm: bool = settings.switch(False, "Whether batch norm follows each of these.")
+    feature_dropout: float = settings.number(
+        0.0, 0, 0.95, "The share of features dropped before these."
+    )
+    logits: str = settings.choice(AUTO, LOGITS, "For two classes auto means one logit")
+    # The training.
+    epochs: int = settings.number(
+        12, 0, 100_000, "Epochs at most; of the head, if there is a backbone."
+    )
+    fine_tune_epochs: int = settings.number(0, 0, 100_000, "Epochs of fine-tuning at most.")
+    fine_tune_from: str = settings.text("0", "The first layer to fine-tune: its name or index.")
+    global_batch_size: int = settings.number(
+        64, 1, 1 << 20, "Examples per step, of all replicas together."
+    )
+    micro_batch: str = settings.text(
+        micro_batches.AUTO,
+        "Examples that a replica works on at a time: auto, or a divisor of its part of the batch.",
+    )
+    device_memory_gb: float | None = settings.number(
+        None, 0.01, 100_000, "Memory of each device to plan with; default: what this machine has."
+    )
+    optimizer: str = settings.choice("adam", OPTIMIZERS, "The optimizer")
+    learning_rate: float = settings.number(3e-3, 0, 10, "The highest learning rate.")
+    fine_tune_learning_rate: float = settings.number(1e-5, 0, 10, "The same, of fine-tuning.")
+    weight_decay: float = settings.number(1e-4, 0, 1, "The weight decay of adamw.")
+    schedule: str = settings.choice("cosine", SCHEDULES, "After the warm-up")
+    warmup_epochs: float = settings.number(0.5, 0, 1000, "Epochs of linear warm-up.")
+    clip_norm: float = settings.number(1.0, 0, 1e9, "The largest norm of the gradient; 0: any.")
+    augment: str = settings.choice("flip_crop", AUGMENTATIONS, "Changes of training images")
+    monitor: str = settings.choice("auc", MONITORS, "Validation metric of the best epoch")
+    patience: int = settings.number(5, 1, 100_000, "Epochs without improvement before stopping.")
+    # The run.
+    seed: int = settings.number(
+        0, 0, 2_000_000_000, "Decides order, augmentation, dropout, first weights."
+    )
+    deterministic: bool = settings.switch(True, "Resume to the bit; off may be faster on a GPU.")
+    checkpoint_steps: int = settings.number(500, 1, 1 << 30, "Steps between checkpoints.")
+    checkpoint_minutes: float = settings.number(
+        15.0, 0.01, 100_000, "Minutes between checkpoints at most."
+    )
+    max_minutes: float | None = settings.number(
+        None,
+        0.1,
+        1_000_000,
+        "Save and leave when these are nearly over, to be resumed; default: no limit.",
+    )
+    max_skipped_steps: int = settings.number(
+        10,
+        1,
+        1 << 30,
+        "Steps in a row that are not finite before the weights go back to the last checkpoint.",
+    )
+    max_loss: float = settings.number(1000.0, 0, 1e30, "The loss above which they do.")
+    max_rollbacks: int = settings.number(2, 0, 1000, "How often they may, before giving up.")
+    log_steps: int = settings.number(10, 1, 1 << 30, "Steps between lines of the log.")
+    shuffle_labels: bool = settings.switch(
+        False, "Draw labels by lot: an AUC far from .5 is a leak."
+    )
+    restart: bool = settings.switch(False, "Set aside the run that is there; begin anew.")
 
     def __post_init__(self) -> None:
-        self._check_choices()
-        self._check_ranges()
+        settings.check(self)
         micro_batches.check(self.micro_batch)
         self._check_contradictions()
         _ = self.head_unit_counts
@@ -84,60 +131,6 @@ class TrainConfig:
             raise exits.UsageError(
                 "--epochs and --fine_tune_epochs must not both be 0: nothing would be trained."
             )
-
-    def _check_choices(self) -> None:
-        for name, choices in (
-            ("strategy", STRATEGIES),
-            ("head", HEADS),
-            ("logits", LOGITS),
-            ("scaling", SCALINGS),
-            ("optimizer", OPTIMIZERS),
-            ("schedule", SCHEDULES),
-            ("monitor", MONITORS),
-            ("augment", AUGMENTATIONS),
-        ):
-            value = getattr(self, name)
-            if value not in choices:
-                raise exits.UsageError(
-                    f"--{name} must be one of {', '.join(choices)}. Received: {value!r}."
-                )
-
-    def _check_ranges(self) -> None:
-        ranges: dict[str, tuple[float, float]] = {
-            "logical_cpus": (1, 64),
-            "validation_fraction": (0, 0.9),
-            "alpha": (0.1, 2),
-            "dropout": (0, 0.95),
-            "feature_dropout": (0, 0.95),
-            "epochs": (0, 100_000),
-            "fine_tune_epochs": (0, 100_000),
-            "global_batch_size": (1, 1 << 20),
-            "learning_rate": (0, 10),
-            "fine_tune_learning_rate": (0, 10),
-            "weight_decay": (0, 1),
-            "warmup_epochs": (0, 1000),
-            "clip_norm": (0, 1e9),
-            "patience": (1, 100_000),
-            "seed": (0, 2_000_000_000),  # NumPy takes 32 bits, and none below 0
-            "checkpoint_steps": (1, 1 << 30),
-            "checkpoint_minutes": (0.01, 100_000),
-            "max_skipped_steps": (1, 1 << 30),
-            "max_loss": (0, 1e30),
-            "max_rollbacks": (0, 1000),
-            "log_steps": (1, 1 << 30),
-        }
-        if self.image_size is not None:
-            ranges["image_size"] = (8, 4096)
-        if self.max_minutes is not None:
-            ranges["max_minutes"] = (0.1, 1_000_000)
-        if self.device_memory_gb is not None:
-            ranges["device_memory_gb"] = (0.01, 100_000)
-        for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise exits.UsageError(
-                    f"--{name} must lie between {low:g} and {high:g}. Received: {value}."
-                )
 
     def _check_contradictions(self) -> None:
         """Refuses a flag that would do nothing beside the others."""

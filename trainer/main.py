@@ -5,7 +5,7 @@
 import os
 import sys
 
-from tfrecords import exits, usage
+from tfrecords import exits, settings, usage
 
 if __name__ == "__main__":
     exits.leave_when_interrupted()
@@ -18,19 +18,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 with quiet.native_stderr():
     import tensorflow as tf
 
-    from trainer import train_flags, training
+    from trainer import config as configs
+    from trainer import training
 
     tf.config.list_physical_devices()  # looks for drivers, and says so
 
 FLAGS = flags.FlagValues()
-train_flags.define(FLAGS)
+settings.define(configs.TrainConfig, flags, FLAGS)
 
 
 def main(argv: list[str]) -> None:
     """Trains with the flags given."""
     logging.set_verbosity(logging.WARNING)
     tf.get_logger().setLevel("WARNING")
-    training.train_and_evaluate(train_flags.to_config(FLAGS))
+    training.train_and_evaluate(settings.read(configs.TrainConfig, FLAGS))
 
 
 def parse_flags(argv: list[str]) -> list[str]:

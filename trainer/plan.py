@@ -6,7 +6,7 @@ import json
 import os
 import sys
 
-from tfrecords import exits, usage
+from tfrecords import exits, settings, usage
 
 if __name__ == "__main__":
     exits.leave_when_interrupted()
@@ -19,12 +19,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 with quiet.native_stderr():
     import tensorflow as tf
 
-    from trainer import outlook, train_flags
+    from trainer import config as configs
+    from trainer import outlook
 
     tf.config.list_physical_devices()  # looks for drivers, and says so
 
 FLAGS = flags.FlagValues()
-train_flags.define(FLAGS)
+settings.define(configs.TrainConfig, flags, FLAGS)
 flags.DEFINE_bool("json", False, "Print JSON, for programs.", flag_values=FLAGS)
 flags.DEFINE_integer(
     "num_replicas",
@@ -51,7 +52,7 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)
     tf.get_logger().setLevel("WARNING")
     found = outlook.look(
-        train_flags.to_config(FLAGS),
+        settings.read(configs.TrainConfig, FLAGS),
         num_replicas=FLAGS["num_replicas"].value,
         num_classes=FLAGS["num_classes"].value,
         num_examples=FLAGS["num_examples"].value,

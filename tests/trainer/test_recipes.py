@@ -9,8 +9,9 @@ from absl import flags
 
 from tests import tiny
 from tests.trainer import conftest
-from tfrecords import dataset
-from trainer import train_flags, training
+from tfrecords import dataset, settings
+from trainer import config as configs
+from trainer import training
 from trainer.networks import backbones, models, pretrained
 from trainer.running import phases
 from trainer.task import Task
@@ -54,9 +55,9 @@ SIZES = {
 def _config(recipe, *changes):
     """The configuration that the command makes of a recipe and of flags that follow it."""
     values = flags.FlagValues()
-    train_flags.define(values)
+    settings.define(configs.TrainConfig, flags, values)
     values(["trainer.main", f"--flagfile={RECIPES / recipe}.flags", *changes])
-    return train_flags.to_config(values)
+    return settings.read(configs.TrainConfig, values)
 
 
 def _write(data_dir, recipe, **options):

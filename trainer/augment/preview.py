@@ -6,10 +6,10 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tfrecords import dataset, exits, reader
+from tfrecords import dataset, exits, reader, settings
+from trainer import config as configs
 from trainer import input_pipeline
 from trainer.augment import policies
-from trainer.config import TrainConfig
 from trainer.reporting import plots
 
 NUM_IMAGES = 8
@@ -25,17 +25,22 @@ class PreviewConfig:
       UsageError: a value is out of range.
     """
 
-    data_dir: str = TrainConfig.data_dir
-    dataset: str = TrainConfig.dataset
-    version: str | None = None
-    augment: str = TrainConfig.augment
-    image_size: int | None = None
-    seed: int = TrainConfig.seed
-    output: str | None = None
+    data_dir: str = settings.text("data", "The directory that datasets are built in.")
+    dataset: str = settings.text("sample", "The dataset's name.")
+    version: str | None = settings.text(None, "Its version; by default the highest.")
+    augment: str = settings.choice(
+        configs.TrainConfig.augment, configs.AUGMENTATIONS, "How images are changed"
+    )
+    image_size: int | None = settings.number(
+        None, 8, 4096, "Side of the images; default: as the dataset's."
+    )
+    seed: int = settings.number(
+        0, 0, 2_000_000_000, "Decides which images, and how each is changed."
+    )
+    output: str | None = settings.text(None, "The picture; default: augmented_<augment>.png.")
 
     def __post_init__(self) -> None:
-        # They are flags of a training, too, and that knows their ranges.
-        TrainConfig(augment=self.augment, image_size=self.image_size, seed=self.seed)
+        settings.check(self)
         if self.output is not None and not self.output.endswith(".png"):
             raise exits.UsageError(
                 f"--output must be the name of a .png file. Received: {self.output!r}."

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tests import tiny
-from tfrecords import dataset, exits
+from tfrecords import dataset, exits, settings
 from trainer.augment import __main__ as entry
 from trainer.augment import policies, preview
 
@@ -21,7 +21,7 @@ def test_every_field_has_a_flag_with_its_default():
     entry.parse_flags(["trainer.augment"])
     for field in dataclasses.fields(preview.PreviewConfig):
         assert entry.FLAGS[field.name].default == field.default, field.name
-    assert entry.to_config(entry.FLAGS) == preview.PreviewConfig()
+    assert settings.read(preview.PreviewConfig, entry.FLAGS) == preview.PreviewConfig()
 
 
 def test_a_picture_of_eight_images_eight_times_is_written(data_dir, tmp_path):

@@ -1,0 +1,110 @@
+"""The fields of a command's configuration: default, limits and explanation, each said once.
+
+A configuration is a frozen dataclass whose fields are made by the functions here. `check` refuses
+what is out of range, `define` makes the flags of the command, and `read` the configuration of them.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from tfrecords import exits
+
+_EXPLANATION, _CHOICES, _RANGE = "explanation", "choices", "range"
+
+Config = TypeVar("Config")
+
+
+def text(default: str | None, explanation: str) -> Any:
+    """Returns a field of words."""
+    return _field(default, explanation)
+
+
+def choice(default: str, choices: Sequence[str], explanation: str) -> Any:
+    """Returns a field of one word among some."""
+    return _field(default, f"{explanation}: {', '.join(choices)}.", {_CHOICES: tuple(choices)})
+
+
+def number(default: float | None, low: float, high: float, explanation: str) -> Any:
+    """Returns a field of a number from `low` to `high`, both allowed."""
+    return _field(default, explanation, {_RANGE: (low, high)})
+
+
+def switch(default: bool, explanation: str) -> Any:
+    """Returns a field of yes or no."""
+    return _field(default, explanation)
+
+
+def _field(default: Any, explanation: str, limits: Mapping[str, Any] | None = None) -> Any:
+    return dataclasses.field(
+        default=default, metadata={_EXPLANATION: explanation, **(limits or {})}
+    )
+
+
+def check(config: Any) -> None:
+    """Checks each field of a configuration against its choices or its range.
+
+    Raises:
+      UsageError: a value lies outside; it names the flag, what is allowed, and the value.
+    """
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        choices, limits = field.metadata.get(_CHOICES), field.metadata.get(_RANGE)
+        if choices and value not in choices:
+            raise exits.UsageError(
+                f"--{field.name} must be one of {', '.join(choices)}. Received: {value!r}."
+            )
+        if limits and value is not None and not limits[0] <= value <= limits[1]:
+            raise exits.UsageError(
+                f"--{field.name} must lie between {limits[0]:g} and {limits[1]:g}. "
+                f"Received: {value}."
+            )
+
+
+def define(config_class: type, flags: Any, values: Any) -> None:
+    """Defines a flag for each field, with its default and explanation.
+
+    Args:
+      config_class: the dataclass.
+      flags: the module `absl.flags`.
+      values: the `absl.flags.FlagValues` that the flags are defined in.
+    """
+    definers = {
+        str: flags.DEFINE_string,
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        bool: flags.DEFINE_bool,
+    }
+    kinds = typing.get_type_hints(config_class)
+    for field in _flags_of(config_class):
+        definers[_kind(kinds[field.name])](
+            field.name, field.default, field.metadata[_EXPLANATION], flag_values=values
+        )
+
+
+def read(config_class: type[Config], values: Any, **others: Any) -> Config:
+    """Returns the configuration that the flags describe.
+
+    Args:
+      config_class: the dataclass, whose flags `define` made.
+      values: the `absl.flags.FlagValues`.
+      **others: fields that are no flags.
+
+    Raises:
+      UsageError: a value is out of range, or two contradict each other.
+    """
+    given = {field.name: values[field.name].value for field in _flags_of(config_class)}
+    return config_class(**given, **others)
+
+
+def _flags_of(config_class: Any) -> list[dataclasses.Field[Any]]:
+    return [f for f in dataclasses.fields(config_class) if _EXPLANATION in f.metadata]
+
+
+def _kind(hint: Any) -> type:
+    """Returns the type of a field's values, None left aside."""
+    if isinstance(hint, types.UnionType):
+        (hint,) = (kind for kind in typing.get_args(hint) if kind is not types.NoneType)
+    return hint
