@@ -7,7 +7,7 @@ what is out of range, `define` makes the flags of the command, and `read` the co
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from tfrecords import exits
@@ -22,9 +22,9 @@ def text(default: str | None, explanation: str) -> Any:
     return _field(default, explanation)
 
 
-def choice(default: str, choices: Sequence[str], explanation: str) -> Any:
+def choice(default: str, choices: Collection[str], explanation: str) -> Any:
     """Returns a field of one word among some."""
-    return _field(default, f"{explanation}: {', '.join(choices)}.", {_CHOICES: tuple(choices)})
+    return _field(default, f"{explanation}: {', '.join(choices)}.", {_CHOICES: choices})
 
 
 def number(default: float | None, low: float, high: float, explanation: str) -> Any:

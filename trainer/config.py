@@ -48,7 +48,7 @@ class TrainConfig:
         2, 1, 64, "Devices made of the CPU for mirrored without a GPU."
     )
     # The model.
-    model: str = settings.choice("cnn", tuple(backbones.BACKBONES), "The model")
+    model: str = settings.choice("cnn", backbones.BACKBONES, "The model")
     alpha: float = settings.number(1.0, 0.1, 2, "The width of mobilenet_v2.")
     scaling: str = settings.choice("own", SCALINGS, "What a network without weights sees")
     weights: str | None = settings.text(
