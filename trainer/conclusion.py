@@ -1,4 +1,4 @@
-"""What a run leaves when it is done: test metrics, pictures, the bundle, the report."""
+"""What a run leaves when it is done: predictions, metrics, pictures, the bundle, the report."""
 
 import dataclasses
 import pathlib
@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from tfrecords import dataset
 from trainer import bundle, input_pipeline, run_directory
 from trainer.augment import policies
 from trainer.networks import models
 from trainer.reporting import events, plots, report
-from trainer.scoring import calibration, evaluation, metrics
+from trainer.scoring import calibration, evaluation, scored
 from trainer.scoring.calibration import Calibration
 from trainer.task import Task
 
@@ -20,21 +21,49 @@ PICTURED_IMAGES = 16
 
 
 def evaluate(
-    task: Task, validation: evaluation.Predictions, test: evaluation.Predictions
+    directory: pathlib.Path,
+    task: Task,
+    validation: evaluation.Predictions,
+    test: evaluation.Predictions,
 ) -> dict[str, Any]:
-    """Returns the calibration fitted on the validation split, and both splits' metrics with it."""
+    """Writes the predictions for the test split, and returns what they are worth.
+
+    Returns:
+      The calibration fitted on the validation split, both splits' metrics with it, and which
+      examples were tested.
+    """
     fitted = calibration.fit(validation.labels, validation.logits, task.positive)
+    scores = {
+        split: scored.Scored(
+            *input_pipeline.example_ids(task.source, split),
+            labels=predictions.labels,
+            chances=predictions.probabilities(fitted),
+            class_names=task.target.class_names,
+            positive=task.positive,
+        )
+        for split, predictions in (("validation", validation), ("test", test))
+    }
+    scores["test"].write(directory / run_directory.PREDICTIONS)
     return {
         "calibration": dataclasses.asdict(fitted),
-        **{
-            name: metrics.evaluate(
-                predictions.labels,
-                predictions.probabilities(fitted),
-                task.target.class_names,
-                task.positive,
-            )
-            for name, predictions in (("validation", validation), ("test", test))
-        },
+        **{split: score.evaluate() for split, score in scores.items()},
+        "test_set": test_set(task.source, "test", task.config.target, scores["test"]),
+    }
+
+
+def test_set(
+    source: dataset.Dataset, split: str, target: str, examples: scored.Scored
+) -> dict[str, Any]:
+    """Returns what must be equal for two results to be compared."""
+    return {
+        "dataset": source.manifest.dataset,
+        "version": source.manifest.version,
+        "plan_digest": source.manifest.plan_digest,
+        "split": split,
+        "target": target,
+        "class_names": list(examples.class_names),
+        "positive": examples.positive,
+        "examples_sha256": examples.sha256(),
     }
 
 

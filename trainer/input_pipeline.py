@@ -10,6 +10,8 @@ Both functions yield dictionaries of whole global batches, always of the same sh
   training alone.
 """
 
+from collections.abc import Iterable
+
 import tensorflow as tf
 
 from tfrecords import dataset, reader
@@ -91,6 +93,23 @@ def images_at(
         image_id = record["image_id"].numpy().decode(errors="replace")
         found[int(position)] = (image_id, decode(record["image"], image_size))
     return [found[position] for position in positions]
+
+
+def example_ids(source: dataset.Dataset, split: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns the image_ids and the group_ids of the examples of an evaluation, in stored order."""
+    target = next(iter(source.manifest.targets))
+
+    def ids(_: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        record = reader.parse(serialized, target)
+        return record["image_id"], record["group_id"]
+
+    pairs = reader.for_eval(source, split).map(ids).as_numpy_iterator()
+    image_ids, group_ids = zip(*pairs, strict=True)
+    return _texts(image_ids), _texts(group_ids)
+
+
+def _texts(names: Iterable[bytes]) -> tuple[str, ...]:
+    return tuple(name.decode(errors="surrogateescape") for name in names)
 
 
 def image_ids(

@@ -210,7 +210,7 @@ def _conclude(
     task, counters = run.task, run.counters
     with run.stop.at_rest(lambda: None):  # all is saved
         test = run.predict("test")
-        results = conclusion.evaluate(task, run.predict("validation"), test)
+        results = conclusion.evaluate(directory, task, run.predict("validation"), test)
     fitted = Calibration(**results["calibration"])
     digest = conclusion.write_bundle(directory, task, run.classifier, fitted)
     summary = {
@@ -227,12 +227,20 @@ def _conclude(
         "alarms": [dataclasses.asdict(alarm) for alarm in alarms.find(log.validations())],
         **results,
         "weights_sha256": digest,
+        "image_size": task.image_size,
         "seconds": round(float(counters.seconds), 1),
+        "images_per_second": round(_images_per_second(run), 1),
         "peak_memory_mb": round(counters.note_memory(resources.peak_memory_mb()), 1),
     }
     conclusion.write_report(directory, task, summary, test, log)
     run_directory.write_json(directory / run_directory.SUMMARY, summary)
     return summary
+
+
+def _images_per_second(run: Run) -> float:
+    """Returns how many images the training took in a second, of all replicas."""
+    images = int(run.counters.global_step) * run.task.config.global_batch_size
+    return images / max(float(run.counters.seconds), 1e-9)
 
 
 def _say_results(directory: pathlib.Path, summary: dict[str, Any]) -> None:

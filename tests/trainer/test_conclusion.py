@@ -8,7 +8,7 @@ from tfrecords import dataset
 from trainer import bundle, conclusion
 from trainer.networks import models
 from trainer.reporting import plots
-from trainer.scoring import evaluation
+from trainer.scoring import evaluation, scored
 from trainer.scoring.calibration import Calibration
 from trainer.task import Task
 
@@ -26,16 +26,30 @@ def _predictions(logits, labels=LABELS):
     return evaluation.Predictions(np.array(logits, np.float32)[:, None], labels, positive=1)
 
 
-def test_the_calibration_of_the_validation_split_is_used_for_both(task):
+def test_the_calibration_of_the_validation_split_is_used_for_both(task, tmp_path):
     # Three of four are right at a logit of 2 ln 3, which is honest at ln 3.
-    logits = 2 * math.log(3) * np.array([1, 1, 1, 1, -1, -1, -1, -1])
-    validation = _predictions(logits, np.array([1, 1, 1, 0, 0, 0, 0, 1]))
-    test = _predictions([1, -1], np.array([1, 1]))
-    found = conclusion.evaluate(task, validation, test)
+    logits = 2 * math.log(3) * np.array([1, 1, 1, 1, -1, -1, -1, -1] * 2)
+    validation = _predictions(logits, np.array([1, 1, 1, 0, 0, 0, 0, 1] * 2))
+    test = _predictions([2 * math.log(3)] * 10)
+    found = conclusion.evaluate(tmp_path, task, validation, test)
     assert found["calibration"]["temperature"] == pytest.approx(2, rel=1e-3)
     assert found["calibration"]["offset"] == pytest.approx(0, abs=1e-3)
     assert found["validation"]["accuracy"] == 0.75
-    assert found["test"]["confusion_matrix"] == [[0, 0], [1, 1]]
+    assert found["test"]["confusion_matrix"] == [[0, 5], [0, 5]]
+    predictions = scored.Scored.read(tmp_path / "test_predictions.csv", positive=1)
+    assert predictions.chances[:, 1] == pytest.approx(0.75, abs=1e-3)
+    assert predictions.labels.tolist() == LABELS.tolist()
+    assert predictions.image_ids[:5] == tuple(f"test/000{i}.jpg" for i in (0, 3, 6, 9, 1))
+    assert found["test_set"] == {
+        "dataset": "tiny",
+        "version": "1.0.0",
+        "plan_digest": "0" * 64,
+        "split": "test",
+        "target": "label",
+        "class_names": ["real", "fake"],
+        "positive": 1,
+        "examples_sha256": predictions.sha256(),
+    }
 
 
 def test_the_bundle_says_what_the_model_is_and_was_trained_on(task, tmp_path):

@@ -19,7 +19,7 @@ from tfrecords import directories, exits, reader
 from trainer import bundle, training
 from trainer.reporting import events
 from trainer.running import interruption
-from trainer.scoring import evaluation
+from trainer.scoring import evaluation, scored
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -39,6 +39,9 @@ def test_a_run_leaves_all_that_it_promises(make_config, tmp_path, capsys):
     assert summary["test"]["examples"] == 10
     assert summary["test"]["auc"] == 1.0
     assert summary == json.loads((run / "summary.json").read_text())
+    assert summary["image_size"] == 16
+    assert summary["images_per_second"] > 0
+    assert scored.Scored.read(run / "test_predictions.csv", 1).evaluate() == summary["test"]
     for name in ("config.json", "flags.txt", "metrics.jsonl", "report.html", "tensorboard"):
         assert (run / name).exists()
     lines = events.read_metrics(run)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import sklearn.metrics
 
+NAMES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auc")
 Z_95 = 1.959964  # two-sided 95 % of the normal distribution
 
 
@@ -25,26 +26,46 @@ def evaluate(
       positive: the index of the positive class of two.
     """
     predicted = chances.argmax(axis=1)
-    binary = len(class_names) == 2
-    average = {"average": "binary", "pos_label": positive} if binary else {"average": "macro"}
-    precision, recall, f1, _ = sklearn.metrics.precision_recall_fscore_support(
-        labels, predicted, zero_division=0, **average
-    )
-    accuracy = float((predicted == labels).mean())
-    auc = roc_auc(labels, chances, positive)
     confusion = sklearn.metrics.confusion_matrix(labels, predicted, labels=range(len(class_names)))
     return {
         "examples": len(labels),
-        "accuracy": accuracy,
-        "accuracy_interval": wilson_interval(accuracy, len(labels)),
-        "balanced_accuracy": _balanced_accuracy(confusion),
-        "precision": float(precision),
-        "recall": float(recall),
-        "f1": float(f1),
-        "auc": auc,
-        "auc_interval": _auc_interval(auc, labels, positive) if binary else None,
+        **{name: float(value) for name, value in of_confusion(confusion, positive).items()},
+        "auc": roc_auc(labels, chances, positive),
         "confusion_matrix": confusion.tolist(),
     }
+
+
+def of_confusion(confusion: np.ndarray, positive: int) -> dict[str, np.ndarray]:
+    """Returns the metrics that follow from confusion matrices, float64 [...].
+
+    What would be 0 / 0 is 0. Balanced accuracy, and the means over more classes than two, are of
+    the classes that occur.
+
+    Args:
+      confusion: [..., classes, classes], rows are true classes and columns predicted ones.
+      positive: see `evaluate`.
+    """
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    recall, precision = _ratio(hits, true), _ratio(hits, predicted)
+    by_class = {"precision": precision, "recall": recall, "f1": _ratio(2 * hits, true + predicted)}
+    binary = confusion.shape[-1] == 2
+    return {
+        "accuracy": hits.sum(axis=-1) / true.sum(axis=-1),
+        "balanced_accuracy": _mean(recall, true > 0),
+        **{
+            name: values[..., positive] if binary else _mean(values, true + predicted > 0)
+            for name, values in by_class.items()
+        },
+    }
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(whole.shape), where=whole > 0)
+
+
+def _mean(values: np.ndarray, occurs: np.ndarray) -> np.ndarray:
+    return (values * occurs).sum(axis=-1) / occurs.sum(axis=-1)
 
 
 def roc_auc(labels: np.ndarray, chances: np.ndarray, positive: int) -> float | None:
@@ -64,21 +85,3 @@ def wilson_interval(share: float, count: int) -> list[float]:
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)
     reach = Z_95 / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
     return [max(0.0, middle - reach), min(1.0, middle + reach)]
-
-
-def _auc_interval(auc: float | None, labels: np.ndarray, positive: int) -> list[float] | None:
-    """Returns the 95 % interval of an AUC (Hanley and McNeil 1982)."""
-    if auc is None:
-        return None
-    hits = int((labels == positive).sum())
-    others = len(labels) - hits
-    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = auc * (1 - auc) + (hits - 1) * (q1 - auc**2) + (others - 1) * (q2 - auc**2)
-    reach = Z_95 * math.sqrt(variance / (hits * others))
-    return [max(0.0, auc - reach), min(1.0, auc + reach)]
-
-
-def _balanced_accuracy(confusion: np.ndarray) -> float:
-    """Returns the mean recall of the classes that occur."""
-    totals = confusion.sum(axis=1)
-    return float((confusion.diagonal()[totals > 0] / totals[totals > 0]).mean())

@@ -24,6 +24,7 @@ SUMMARY = {
     "peak_memory_mb": 1500.2,
     "test": {
         "examples": 5000,
+        "groups": 1250,
         "accuracy": 0.9123,
         "accuracy_interval": [0.904, 0.92],
         "balanced_accuracy": 0.9,
@@ -92,6 +93,7 @@ def test_the_page_says_the_numbers(write):
     assert "1,234" in text
     assert "2:05" in text
     assert "0.904 to 0.920" in text
+    assert "over the 1,250 groups of the test split" in text
     assert "98,289, of which 97,809 trained" in text
     assert "The labels were drawn by lot" not in text
 
