@@ -9,7 +9,7 @@ from tfrecords import exits, settings
 from trainer.capacity import micro_batches
 from trainer.networks import backbones
 
-STRATEGIES = ("default", "one_device", "mirrored")
+STRATEGIES = ("default", "one_device", "mirrored", "central_storage")
 OPTIMIZERS = ("adam", "adamw")
 SCHEDULES = ("cosine", "constant")
 MONITORS = ("loss", "accuracy", "auc")
@@ -44,8 +44,11 @@ class TrainConfig:
     )
     # The devices.
     strategy: str = settings.choice("default", STRATEGIES, "The devices")
+    devices: str = settings.text(
+        "", "The GPUs, or devices of the CPU, to train on, by index: 0,2; default: all."
+    )
     logical_cpus: int = settings.number(
-        2, 1, 64, "Devices made of the CPU for mirrored without a GPU."
+        2, 1, 64, "Devices made of the CPU where several are asked for and there is no GPU."
     )
     # The model.
     model: str = settings.choice("cnn", backbones.BACKBONES, "The model")
@@ -123,10 +126,17 @@ class TrainConfig:
     restart: bool = settings.switch(False, "Set aside the run that is there; begin anew.")
 
     def __post_init__(self) -> None:
+        if self.strategy == "parameter_server":
+            raise exits.UsageError(
+                "--strategy=parameter_server is not offered: its workers change the weights "
+                "independently of one another, so that there is no gradient of the global batch "
+                "to be checked and clipped, and no run that can be resumed to the same weights. "
+                f"Use {', '.join(STRATEGIES[:-1])} or {STRATEGIES[-1]}."
+            )
         settings.check(self)
         micro_batches.check(self.micro_batch)
         self._check_contradictions()
-        _ = self.head_unit_counts
+        _ = self.head_unit_counts, self.device_indices
         if not self.epochs and not self.fine_tune_epochs:
             raise exits.UsageError(
                 "--epochs and --fine_tune_epochs must not both be 0: nothing would be trained."
@@ -135,7 +145,16 @@ class TrainConfig:
     def _check_contradictions(self) -> None:
         """Refuses a flag that would do nothing beside the others."""
         for names, needed, is_there in (
-            (("logical_cpus",), "--strategy=mirrored", self.strategy == "mirrored"),
+            (
+                ("logical_cpus",),
+                "--strategy=mirrored or central_storage",
+                self.strategy in ("mirrored", "central_storage"),
+            ),
+            (
+                ("devices",),
+                "--strategy=one_device, mirrored or central_storage",
+                self.strategy != "default",
+            ),
             (("weight_decay",), "--optimizer=adamw", self.optimizer == "adamw"),
             (
                 ("fine_tune_from", "fine_tune_learning_rate"),
@@ -168,6 +187,23 @@ class TrainConfig:
                 f"Received: {self.head_units!r}."
             )
         return tuple(int(word) for word in words)
+
+    @property
+    def device_indices(self) -> tuple[int, ...]:
+        """The devices to train on, in order; empty for all."""
+        words = self.devices.split(",") if self.devices else []
+        indices = [int(word) for word in words if word.isdecimal()]
+        if len(set(indices)) != len(words):
+            raise exits.UsageError(
+                "--devices must be indices of devices, each once, such as 0 or 0,2. "
+                f"Received: {self.devices!r}."
+            )
+        if len(indices) > 1 and self.strategy == "one_device":
+            raise exits.UsageError(
+                f"--strategy=one_device takes one of --devices. Received: {self.devices}. Use one, "
+                "or --strategy=mirrored."
+            )
+        return tuple(indices)
 
     @property
     def run_path(self) -> pathlib.Path:

@@ -50,7 +50,9 @@ def look(
         num_classes = len(source.target(config.target).class_names)
     if source and num_examples is None:
         num_examples = source.split("train").num_examples
-    strategy = strategies.make(config.strategy, logical_cpus=config.logical_cpus)
+    strategy = strategies.make(
+        config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices
+    )
     replicas = num_replicas or strategy.num_replicas_in_sync
     if config.global_batch_size % replicas:
         raise exits.UsageError(

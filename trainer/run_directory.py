@@ -25,6 +25,7 @@ _MAY_CHANGE = {
     "checkpoint_steps",
     "data_dir",
     "device_memory_gb",
+    "devices",
     "log_steps",
     "logical_cpus",
     "max_minutes",

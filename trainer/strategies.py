@@ -1,32 +1,82 @@
 """Which devices train: a `tf.distribute` strategy by name."""
 
+import contextlib
 import functools
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from tfrecords import exits
 
+CENTRAL_STORAGE = "central_storage"
 
-# A second MirroredStrategy in a process would use the keys of the first one's collectives again.
-@functools.cache
-def make(name: str, *, logical_cpus: int = 2) -> tf.distribute.Strategy:
-    """Returns the strategy of that name.
 
-    `mirrored` takes all GPUs. Where there is none it takes `logical_cpus` devices made out of the
-    CPU, which must happen before TensorFlow first computes anything.
+def make(
+    name: str, *, logical_cpus: int = 2, devices: Sequence[int] = ()
+) -> tf.distribute.Strategy:
+    """Returns the strategy of that name; always the same one for the same devices.
+
+    Where there is no GPU, `mirrored` and `central_storage` take devices made out of the CPU, which
+    must happen before TensorFlow first computes anything.
+
+    Args:
+      name: `default`, `one_device`, `mirrored` or `central_storage`.
+      logical_cpus: how many devices are made out of the CPU.
+      devices: the indices of those to take, of the GPUs or else of the devices of the CPU; by
+        default all of them, and for `one_device` the first.
 
     Raises:
-      UsageError: TensorFlow has already started with another number of CPU devices.
+      UsageError: there is no such device, or TensorFlow has already started with another number of
+        CPU devices.
     """
     if name == "default":
         return tf.distribute.get_strategy()
-    gpus = tf.config.list_physical_devices("GPU")
+    several = name != "one_device"
+    names = _device_names(logical_cpus if several else 1)
+    if any(index >= len(names) for index in devices):
+        raise exits.UsageError(
+            f"--devices must be among those that are there: {', '.join(names)}, from 0 to "
+            f"{len(names) - 1}. Received: {','.join(map(str, devices))}."
+        )
+    chosen = tuple(names[index] for index in devices) or (names if several else names[:1])
+    return _on(name, chosen)
+
+
+# A second MirroredStrategy in a process would use the keys of the first one's collectives again.
+@functools.cache
+def _on(name: str, devices: tuple[str, ...]) -> tf.distribute.Strategy:
     if name == "one_device":
-        return tf.distribute.OneDeviceStrategy("GPU:0" if gpus else "CPU:0")
-    if gpus:
-        return tf.distribute.MirroredStrategy()
-    _split_cpu(logical_cpus)
-    return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(logical_cpus)])
+        return tf.distribute.OneDeviceStrategy(devices[0])
+    if name == CENTRAL_STORAGE:
+        return _CentralStorage(devices, "CPU:0")
+    return tf.distribute.MirroredStrategy(devices)
+
+
+class _CentralStorage(tf.distribute.experimental.CentralStorageStrategy):
+    """All variables in the memory of the host, for whose sake the replicas need less of their own.
+
+    Those that the replicas themselves assign, such as the statistics of batch norm, take the first
+    replica's value: synchronised, they are the same on all. What a backbone's own layers draw is
+    the same on all replicas, too, as they share its state.
+    """
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[None]:
+        with super().scope(), tf.variable_creator_scope(_of_first_replica):
+            yield
+
+
+def _of_first_replica(create: Any, **options: Any) -> Any:
+    """Creates a variable that replicas may assign; Keras says of none how that is to be done."""
+    if options.get("aggregation") in (None, tf.VariableAggregation.NONE):
+        options["aggregation"] = tf.VariableAggregation.ONLY_FIRST_REPLICA
+    return create(**options)
+
+
+def have_one_copy(strategy: tf.distribute.Strategy) -> bool:
+    """Tells whether the replicas share each variable, even one that is to be read by each alone."""
+    return isinstance(strategy, _CentralStorage)
 
 
 def describe(strategy: tf.distribute.Strategy) -> str:
@@ -55,6 +105,15 @@ def per_replica_batch_size(strategy: tf.distribute.Strategy, global_batch_size: 
             f"Received: {global_batch_size}. Use {remedy}."
         )
     return global_batch_size // replicas
+
+
+def _device_names(logical_cpus: int) -> tuple[str, ...]:
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        return tuple(f"GPU:{index}" for index in range(len(gpus)))
+    if logical_cpus > 1:
+        _split_cpu(logical_cpus)
+    return tuple(f"CPU:{index}" for index in range(logical_cpus))
 
 
 def _split_cpu(count: int) -> None:

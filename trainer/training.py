@@ -43,7 +43,9 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
     data_dir, directory = pathlib.Path(config.data_dir), config.run_path
     with dataset.reading(data_dir, config.dataset, config.version) as source:
         task = Task(config, reader.hold_out(source, config.validation_fraction))
-        strategy = strategies.make(config.strategy, logical_cpus=config.logical_cpus)
+        strategy = strategies.make(
+            config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices
+        )
         strategies.per_replica_batch_size(strategy, config.global_batch_size)
         with directories.exclusive(directory, "--run_dir"):
             if config.restart and (aside := run_directory.set_aside(directory)):

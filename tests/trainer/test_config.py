@@ -9,7 +9,11 @@ from trainer import config as configs
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("strategy", "tpu", "--strategy must be one of default, one_device, mirrored."),
+        (
+            "strategy",
+            "tpu",
+            "--strategy must be one of default, one_device, mirrored, central_storage.",
+        ),
         ("optimizer", "sgd", "--optimizer must be one of adam, adamw."),
         ("schedule", "step", "--schedule must be one of cosine, constant."),
         ("monitor", "f1", "--monitor must be one of loss, accuracy, auc."),
@@ -104,7 +108,8 @@ def test_the_difference_names_both_values_and_fields_that_one_side_lacks():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"logical_cpus": 4}, "--logical_cpus is of use with --strategy=mirrored alone. Received"),
+        ({"logical_cpus": 4}, "--logical_cpus is of use with --strategy=mirrored or central_stora"),
+        ({"devices": "1"}, "--devices is of use with --strategy=one_device, mirrored or central_"),
         ({"weight_decay": 0.1}, "Received: --weight_decay=0.1. Add --optimizer=adamw, or leave"),
         ({"fine_tune_from": "9"}, "--fine_tune_from is of use with --fine_tune_epochs alone"),
         ({"fine_tune_learning_rate": 0.1}, "with --fine_tune_epochs alone"),
@@ -118,6 +123,28 @@ def test_the_difference_names_both_values_and_fields_that_one_side_lacks():
 def test_a_flag_that_would_do_nothing_is_refused(fields, message):
     with pytest.raises(exits.UsageError, match=message):
         configs.TrainConfig(**fields)
+
+
+def test_a_parameter_server_is_refused_with_the_reason():
+    with pytest.raises(exits.UsageError, match="no gradient of the global batch to be checked"):
+        configs.TrainConfig(strategy="parameter_server")
+
+
+@pytest.mark.parametrize(("text", "indices"), [("", ()), ("1", (1,)), ("2,0", (2, 0))])
+def test_devices_are_indices(text, indices):
+    strategy = "mirrored"
+    assert configs.TrainConfig(strategy=strategy, devices=text).device_indices == indices
+
+
+@pytest.mark.parametrize("text", ["GPU:0", "0,", "1,1", "-1", "all"])
+def test_devices_that_are_no_indices_are_refused(text):
+    with pytest.raises(exits.UsageError, match="--devices must be indices of devices, each once"):
+        configs.TrainConfig(strategy="mirrored", devices=text)
+
+
+def test_one_device_is_not_two():
+    with pytest.raises(exits.UsageError, match="takes one of --devices. Received: 0,1. Use one"):
+        configs.TrainConfig(strategy="one_device", devices="0,1")
 
 
 @pytest.mark.parametrize(("text", "units"), [("", ()), ("512", (512,)), ("2048,64", (2048, 64))])

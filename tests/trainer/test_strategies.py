@@ -40,6 +40,42 @@ def test_one_process_makes_one_mirrored_strategy(two_devices):
     assert strategies.make("mirrored", logical_cpus=2) is two_devices
 
 
+def test_central_storage_keeps_its_variables_on_the_host_and_is_made_once():
+    strategy = strategies.make("central_storage", logical_cpus=2)
+    assert strategies.make("central_storage", logical_cpus=2) is strategy
+    assert strategies.describe(strategy) == "2 replicas on logical CPU devices (no GPU was found)"
+    assert strategies.have_one_copy(strategy)
+
+
+def test_replicas_that_share_a_variable_assign_the_first_ones_value():
+    strategy = strategies.make("central_storage", logical_cpus=2)
+    with strategy.scope():
+        variable = tf.Variable(0, trainable=False)
+
+    def assign():
+        context = tf.distribute.get_replica_context()
+        variable.assign(context.replica_id_in_sync_group + 5)
+
+    strategy.run(assign)
+    assert int(variable) == 5
+
+
+@pytest.mark.parametrize("name", ["mirrored", "central_storage"])
+def test_one_of_the_devices_is_taken(name):
+    strategy = strategies.make(name, logical_cpus=2, devices=(1,))
+    assert strategy.num_replicas_in_sync == 1
+    assert [device[-5:] for device in strategy.extended.worker_devices] == ["CPU:1"]
+
+
+@pytest.mark.parametrize(("name", "there"), [("mirrored", "CPU:0, CPU:1, from 0 to 1")])
+def test_a_device_that_is_not_there_is_refused(name, there):
+    with pytest.raises(exits.UsageError) as error:
+        strategies.make(name, logical_cpus=2, devices=(0, 2))
+    assert str(error.value) == (
+        f"--devices must be among those that are there: {there}. Received: 0,2."
+    )
+
+
 def test_mirrored_runs_on_each_device(two_devices):
     sizes = two_devices.run(lambda: tf.distribute.get_replica_context().replica_id_in_sync_group)
     local = two_devices.experimental_local_results(sizes)

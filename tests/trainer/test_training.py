@@ -59,12 +59,13 @@ def test_a_complete_run_is_not_done_again(undisturbed, capsys):
 
 def test_one_and_two_replicas_end_with_the_same_losses(make_config, tmp_path):
     final = {}
-    for strategy in ("default", "one_device", "mirrored"):
+    for strategy in ("default", "one_device", "mirrored", "central_storage"):
         directory = tmp_path / strategy
         training.train_and_evaluate(make_config(strategy=strategy, run_dir=str(directory)))
         final[strategy] = [line["loss"] for line in events.read_metrics(directory)]
     assert final["one_device"] == pytest.approx(final["default"], abs=1e-6)
     assert final["mirrored"] == pytest.approx(final["default"], abs=1e-5)
+    assert final["central_storage"] == final["mirrored"]
 
 
 def test_a_batch_norm_model_survives_a_last_batch_without_rows_for_one_replica(

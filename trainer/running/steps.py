@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from trainer import strategies
 from trainer.capacity import out_of_memory
 from trainer.networks import dropout, models
 
@@ -104,9 +105,9 @@ class TrainStep:
         self._micro_batch = size
         if size < self._local_batch_size and not self._totals:
             with self._strategy.scope():
-                self._totals = [_of_each_replica(v.shape) for v in self._variables]
+                self._totals = [_summed(v.shape) for v in self._variables]
                 self._new_statistics = [_of_each_replica(v.shape) for v in self._statistics]
-                self._sums = _of_each_replica([2])
+                self._sums = _summed([2])
         self._traced_grads = tf.function(self._grads)
 
     def __call__(self, batch: Batch, seed: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -166,7 +167,14 @@ class TrainStep:
 
     def _end_sums(self, count: int) -> tuple[list[tf.Tensor], tf.Tensor]:
         _assign_all(self._statistics, [total / count for total in self._new_statistics])
-        return [tf.identity(total) for total in self._totals], tf.identity(self._sums)
+        return [self._part(total) for total in self._totals], self._part(self._sums)
+
+    def _part(self, total: tf.Variable) -> tf.Tensor:
+        """Returns a replica's part of what was summed up, as the replicas' parts are yet to be."""
+        if not strategies.have_one_copy(self._strategy):
+            return tf.identity(total)
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return tf.where(replica == 0, total, tf.zeros_like(total))
 
     def _rows(self, values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
         start = index * self._micro_batch
@@ -235,13 +243,19 @@ class TrainStep:
         return 1.0
 
 
-def _of_each_replica(shape: Any) -> tf.Variable:
+def _of_each_replica(
+    shape: Any, aggregation: Any = tf.VariableAggregation.ONLY_FIRST_REPLICA
+) -> tf.Variable:
     return tf.Variable(
         tf.zeros(shape),
         trainable=False,
         synchronization=tf.VariableSynchronization.ON_READ,
-        aggregation=tf.VariableAggregation.SUM,
+        aggregation=aggregation,
     )
+
+
+def _summed(shape: Any) -> tf.Variable:
+    return _of_each_replica(shape, tf.VariableAggregation.SUM)
 
 
 def _assign_all(variables: list[tf.Variable], values: list[tf.Tensor]) -> None:

@@ -12,6 +12,7 @@ from trainer.running import steps
 LOG3 = math.log(3)
 SEED = [0, 7]
 BOTH = ["default", "mirrored"]
+ALL = [*BOTH, "central_storage"]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,10 @@ class _Training:
         return {v.path: np.array(v.numpy()) for v in self.classifier.variables}
 
 
-@pytest.mark.parametrize(("name", "num_logits"), [("default", 1), ("mirrored", 1), ("mirrored", 3)])
+@pytest.mark.parametrize(
+    ("name", "num_logits"),
+    [("default", 1), ("mirrored", 1), ("mirrored", 3), ("central_storage", 1)],
+)
 def test_a_step_is_that_of_plain_keras_on_one_device(name, num_logits):
     spec = models.ModelSpec("cnn", 16, num_logits)
     batch = _batch()
@@ -193,6 +197,7 @@ def test_what_is_clipped_is_the_gradient_of_the_whole_batch(tiny_backbone):
         ("default", 3, math.nan),
         ("mirrored", 0, math.nan),
         ("mirrored", 7, math.inf),
+        ("central_storage", 7, math.nan),
         ("mirrored", 7, 1e38),  # finite itself, but not what comes of it
     ],
 )
@@ -245,7 +250,9 @@ def _train_in(name, micro_batch, spec, *, train_batch_norm=False, steps_taken=2)
     return losses, training.values()
 
 
-@pytest.mark.parametrize(("name", "micro_batch"), [("default", 2), ("mirrored", 1)])
+@pytest.mark.parametrize(
+    ("name", "micro_batch"), [("default", 2), ("mirrored", 1), ("central_storage", 1)]
+)
 def test_micro_batches_give_the_update_of_the_whole_batch(tiny_backbone, name, micro_batch):
     spec = models.ModelSpec(tiny_backbone, 16, 1, dropout=0.5)
     losses, values = _train_in("default", 8, spec)
@@ -255,11 +262,12 @@ def test_micro_batches_give_the_update_of_the_whole_batch(tiny_backbone, name, m
         assert found[path] == pytest.approx(value, abs=1e-6), path
 
 
-def test_batch_norm_sees_micro_batches_over_all_replicas_and_moves_once_a_step(tiny_backbone):
+@pytest.mark.parametrize("name", ["mirrored", "central_storage"])
+def test_batch_norm_sees_micro_batches_over_all_replicas_and_moves_once_a_step(name, tiny_backbone):
     # Two replicas with micro-batches of 2 normalise as one with micro-batches of 4 would, if the
     # rows of its micro-batches were 0, 1, 4, 5 and 2, 3, 6, 7.
     spec = models.ModelSpec(tiny_backbone, 16, 1)
-    training = _Training("mirrored", spec, learning_rate=0.0)
+    training = _Training(name, spec, learning_rate=0.0)
     training.make_step(micro_batch=2)
     batch = _batch()
     training.train(batch)
@@ -274,7 +282,7 @@ def test_batch_norm_sees_micro_batches_over_all_replicas_and_moves_once_a_step(t
     assert norm.moving_variance.numpy() == pytest.approx(0.5 * 1 + 0.5 * variance, abs=1e-5)
 
 
-@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("name", ALL)
 def test_a_step_without_memory_leaves_all_as_it_was(name, tiny_backbone):
     training = _Training(name, models.ModelSpec(tiny_backbone, 16, 1), learning_rate=0.1)
     memory = [10**9]
