@@ -84,6 +84,29 @@ def parse_directory(
     return [argv[0], *words]
 
 
+def parse_directories(
+    values: FlagValues, argv: Sequence[str], doc: str | None, example: str
+) -> list[str]:
+    """Parses the flags of a command that takes directories; answers if asked for help.
+
+    Args:
+      values: as for `parse`.
+      argv: the words of the command line, the program first.
+      doc: says what the command does.
+      example: a command line that is right.
+
+    Returns:
+      The program and the directories, at least one.
+
+    Raises:
+      UsageError: there is none.
+    """
+    words = _words(values, argv, doc)
+    if not words:
+        raise exits.UsageError(f"Name one directory or more, as in: {example}. Received: none.")
+    return [argv[0], *words]
+
+
 def _words(values: FlagValues, argv: Sequence[str], doc: str | None) -> list[str]:
     if _HELP.intersection(argv):
         print(text([values[name] for name in values], doc), flush=True)

@@ -56,6 +56,13 @@ def test_a_command_may_take_one_directory(values):
             usage.parse_directory(values, ["command", *wrong], None, "command data")
 
 
+def test_a_command_may_take_directories(values):
+    words = usage.parse_directories(values, ["command", "a", "b", "--dry"], None, "command a b")
+    assert words == ["command", "a", "b"]
+    with pytest.raises(exits.UsageError, match="Name one directory or more, as in: command a b"):
+        usage.parse_directories(values, ["command", "--dry"], None, "command a b")
+
+
 def test_no_line_is_wider_than_a_terminal_of_100_characters():
     wide = types.SimpleNamespace(name="wide", help="word " * 99, default=1, boolean=False)
     assert max(map(len, usage.text([wide], "").splitlines())) <= 100

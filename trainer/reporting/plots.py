@@ -11,7 +11,8 @@ from PIL import Image
 TRAIN_COLOR = "#8a94a6"
 VALIDATION_COLOR = "#1f6feb"
 GRID_INCHES = 9.0  # as wide as the report, so that captions keep their size
-_STYLE: dict[str, Any] = {"color": "#3d4450", "fontsize": 9}
+INK = "#3d4450"
+_STYLE: dict[str, Any] = {"color": INK, "fontsize": 9}
 
 
 def curves(lines: list[dict[str, Any]]) -> np.ndarray:
@@ -41,9 +42,9 @@ def curves(lines: list[dict[str, Any]]) -> np.ndarray:
                     label=split,
                 )
         panel.set_title(title, loc="left", **_STYLE)
-        _plain(panel)
+        plain(panel)
     panels[0].legend(frameon=False, fontsize=8)
-    return _render(figure)
+    return render(figure)
 
 
 def confusion_matrix(confusion: list[list[int]], class_names: tuple[str, ...]) -> np.ndarray:
@@ -55,7 +56,7 @@ def confusion_matrix(confusion: list[list[int]], class_names: tuple[str, ...]) -
     panel = figure.subplots()
     panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
-        color = "white" if shares[row, column] > 0.55 else "#3d4450"
+        color = "white" if shares[row, column] > 0.55 else INK
         text = f"{count:,}\n{shares[row, column]:.1%}"
         panel.text(column, row, text, ha="center", va="center", color=color, fontsize=9)
     ticks = range(len(class_names))
@@ -63,8 +64,8 @@ def confusion_matrix(confusion: list[list[int]], class_names: tuple[str, ...]) -
     panel.set_yticks(ticks, class_names, fontsize=9, parse_math=False, rotation=90, va="center")
     panel.set_xlabel("predicted", **_STYLE)
     panel.set_ylabel("true", **_STYLE)
-    _plain(panel)
-    return _render(figure)
+    plain(panel)
+    return render(figure)
 
 
 def image_grid(images: list[np.ndarray], captions: list[str], columns: int = 4) -> np.ndarray:
@@ -80,8 +81,8 @@ def image_grid(images: list[np.ndarray], captions: list[str], columns: int = 4) 
     for panel, image, caption in zip(panels, images, captions, strict=False):
         panel.imshow(image)
         # File names and class names may hold what would be a formula.
-        panel.set_title(caption, fontsize=7.5, color="#3d4450", parse_math=False)
-    return _render(figure)
+        panel.set_title(caption, fontsize=7.5, color=INK, parse_math=False)
+    return render(figure)
 
 
 def to_png(image: np.ndarray) -> bytes:
@@ -91,13 +92,15 @@ def to_png(image: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _plain(panel: Any) -> None:
+def plain(panel: Any) -> None:
+    """Takes the frame and the ticks from a panel."""
     for side in panel.spines.values():
         side.set_visible(False)
-    panel.tick_params(colors="#3d4450", labelsize=8, length=0)
+    panel.tick_params(colors=INK, labelsize=8, length=0)
 
 
-def _render(figure: matplotlib.figure.Figure) -> np.ndarray:
+def render(figure: matplotlib.figure.Figure) -> np.ndarray:
+    """Returns a figure as uint8 [height, width, 3]."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()

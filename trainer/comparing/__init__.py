@@ -1,0 +1,1 @@
+"""Runs beside each other: which is better, and by more than chance."""
