@@ -15,7 +15,7 @@ from data_pipeline import faults, references, write
 from data_pipeline.config import BuildConfig
 from data_pipeline.planning.plan import Plan
 from data_pipeline.references import Reject
-from data_pipeline.reporting import exploration, look_alikes, report, statistics
+from data_pipeline.reporting import exploration, look_alikes, reject_pictures, report, statistics
 from data_pipeline.survey import Survey
 from tfrecords import dataset, directories, exits, manifest, names, tfds_files, version
 
@@ -48,6 +48,7 @@ def publish(
     pictures.mkdir()
     numbers = _statistics(content, survey, planned, sidecars)
     numbers["look_alikes"] = look_alikes.write(pictures, survey, planned.look_alikes)
+    numbers["reject_pictures"] = reject_pictures.write(pictures, survey, planned.rejects)
     write_json(directory / names.STATISTICS, numbers)
     write_rejects(directory / names.REJECTS, rejects)
     faults.before("write")

@@ -4,17 +4,14 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data_pipeline.images import decoder, image_policy
-from data_pipeline.isolation import calls
 from data_pipeline.planning.groups import LookAlikes
 from data_pipeline.references import Reference, plain
-from data_pipeline.reporting import sheets
+from data_pipeline.reporting import originals, sheets
 from data_pipeline.survey import Survey
 from tfrecords.manifest import Target
 
 GROUPS = 6
 IMAGES_PER_GROUP = 8
-IMAGE_SIZE = 256  # pixels
 
 
 def write(folder: pathlib.Path, survey: Survey, found: LookAlikes) -> list[dict[str, Any]]:
@@ -37,7 +34,7 @@ def write(folder: pathlib.Path, survey: Survey, found: LookAlikes) -> list[dict[
     shown = []
     for number, group in enumerate(chosen):
         members = [references[image_id] for image_id in group[:IMAGES_PER_GROUP]]
-        pictures = [(member, jpeg) for member in members if (jpeg := _jpeg(member))]
+        pictures = [(member, jpeg) for member in members if (jpeg := originals.jpeg(member))]
         sheets.write(folder / sheet(number), [[jpeg for _, jpeg in pictures]])
         shown.append(
             {
@@ -51,15 +48,6 @@ def write(folder: pathlib.Path, survey: Survey, found: LookAlikes) -> list[dict[
 def sheet(number: int) -> str:
     """Returns the name of the file that shows a group."""
     return f"look-alikes-{number + 1}.png"
-
-
-def _jpeg(reference: Reference) -> bytes | None:
-    try:
-        data = reference.location.read()
-        stored = calls.submit(decoder.PROGRAM, "store", data, IMAGE_SIZE).result()
-    except OSError:
-        return None
-    return None if isinstance(stored, image_policy.Rejection) else stored.jpeg
 
 
 def _described(

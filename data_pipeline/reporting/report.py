@@ -8,17 +8,17 @@ import collections
 import json
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import jinja2
 import markupsafe
 
 from data_pipeline import references
-from data_pipeline.reporting import audit, charts, look_alikes, samples, sheets
+from data_pipeline.reporting import audit, charts, look_alikes, reject_pictures, samples, sheets
 from tfrecords import dataset, exits, manifest, names
 
 _TEMPLATE = "report.html"
-REJECTS_SHOWN = 5  # of each reason
 
 
 def write(directory: pathlib.Path, content: manifest.Manifest) -> None:
@@ -72,11 +72,12 @@ def _page(
         advice=audit.advice,
         samples=_samples(folder, built),
         groups=[
-            {**group, "jpegs": _group(folder, number, len(group["pictures"]))}
+            {**group, "jpegs": _cells(folder / look_alikes.sheet(number), group["pictures"])}
             for number, group in enumerate(numbers["look_alikes"])
         ],
         rejects=rejects,
-        rejects_shown=REJECTS_SHOWN,
+        rejects_shown=reject_pictures.SHOWN,
+        reject_pictures=_reject_pictures(folder, numbers["reject_pictures"]),
     )
 
 
@@ -102,10 +103,22 @@ def _samples(folder: pathlib.Path, built: dataset.Dataset) -> dict[str, Any]:
     }
 
 
-def _group(folder: pathlib.Path, number: int, num_pictures: int) -> list[str]:
-    return [
-        _data_uri(jpeg) for jpeg in sheets.read(folder / look_alikes.sheet(number), num_pictures)
-    ]
+def _reject_pictures(
+    folder: pathlib.Path, shown: dict[str, list[str]]
+) -> dict[str, dict[str, str]]:
+    """Returns by reason and image_id the picture of a reject as a data URI, where there is one."""
+    return {
+        reason: dict(
+            # Nothing where the sheet is gone.
+            zip(image_ids, _cells(folder / reject_pictures.sheet(reason), image_ids), strict=False)
+        )
+        for reason, image_ids in shown.items()
+    }
+
+
+def _cells(path: pathlib.Path, pictures: Sequence[object]) -> list[str]:
+    """Returns the pictures of a sheet as data URIs; none where it is gone."""
+    return [_data_uri(jpeg) for jpeg in sheets.read(path, len(pictures))]
 
 
 def _rejects(path: pathlib.Path) -> dict[str, list[dict[str, str]]]:
@@ -114,7 +127,7 @@ def _rejects(path: pathlib.Path) -> dict[str, list[dict[str, str]]]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             reject = json.loads(line)
-            if len(found[reject["reason"]]) < REJECTS_SHOWN:
+            if len(found[reject["reason"]]) < reject_pictures.SHOWN:
                 found[reject["reason"]].append(reject)
     return found
 

@@ -60,6 +60,7 @@ def built(tmp_path_factory):
     with Image.open(real / "002.png") as image:
         image.resize((96, 96)).save(real / "larger.png")
     (real / "<script>alert(1)<b>.png").write_bytes(b"")
+    (root / "source" / "fake" / "both.png").write_bytes((real / "004.png").read_bytes())
     for index in range(7):
         (real / f"empty{index}.png").write_bytes(b"")
     config = BuildConfig(
@@ -103,6 +104,19 @@ def test_rejects_are_shown_by_reason_with_some_examples(built):
     assert text.count("0 bytes") == 5
 
 
+def test_rejects_that_can_be_opened_are_shown_as_pictures(built):
+    text = (built / "report.html").read_text()
+    _, rows = text.split('<h2 id="rejects">')
+    pictures = re.findall(
+        r'<div class="reject">(<img src="data:image/jpeg[^>]*>)?<span><code>([^<]*)</code>', rows
+    )
+    shown = {image_id for picture, image_id in pictures if picture}
+    assert shown == {"fake/both.png", "real/004.png"}
+    assert len(pictures) == 7
+    numbers = json.loads((built / "statistics.json").read_text())
+    assert numbers["reject_pictures"] == {"label_conflict": ["fake/both.png", "real/004.png"]}
+
+
 def test_look_alikes_are_shown(built):
     numbers = json.loads((built / "statistics.json").read_text())
     shown = [[picture["image_id"] for picture in g["pictures"]] for g in numbers["look_alikes"]]
@@ -121,6 +135,7 @@ def test_each_picture_is_a_file_that_shows_something(built):
         "look-alikes-1.png",
         "pixels-label.png",
         "quality-label.png",
+        "rejects-label_conflict.png",
         "samples-label-0.png",
         "samples-label-1.png",
         "sizes-label.png",
