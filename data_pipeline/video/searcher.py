@@ -11,7 +11,7 @@ from collections.abc import Callable
 from data_pipeline.isolation import child
 from data_pipeline.references import UNREADABLE
 from data_pipeline.sources.locations import File, Location
-from data_pipeline.video import face_search, videos
+from data_pipeline.video import face_search, faces, videos
 from data_pipeline.video.face_search import Face, Options, Rejection, Track
 
 PATIENCE = 30  # seconds; see `find`
@@ -25,7 +25,8 @@ def find(
     It has `PATIENCE` seconds for each packet, and for all of them as many times that as frames are
     wanted, and once more to open it.
     """
-    child.expect(0)  # a disk may take its time
+    child.expect(0)  # a disk may take its time, and a library that is loaded for the first time
+    faces.detector(options.face_detector)
     try:
         # A file is read as it is needed, a member of an archive as a whole.
         path = pathlib.Path(location.path) if isinstance(location, File) else None

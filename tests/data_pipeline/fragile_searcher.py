@@ -1,4 +1,4 @@
-"""The searcher, with its patience at one second, on videos whose names make it crash or hang."""
+"""The searcher, with a patience of two seconds, on videos whose names make it crash or hang."""
 
 import dataclasses
 import os
@@ -28,7 +28,7 @@ def find(location, options, original):
 
 
 PROGRAM = dataclasses.replace(
-    searcher.PROGRAM, module=__spec__.name, functions={"find": find}, patience=1
+    searcher.PROGRAM, module=__spec__.name, functions={"find": find}, patience=2
 )
 
 if __name__ == "__main__":

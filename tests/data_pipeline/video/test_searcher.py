@@ -42,8 +42,8 @@ def test_a_child_finds_what_the_search_finds(video):
     ("name", "expected"),
     [
         (fragile.ABORTS, Rejection("crashed", "its decoder ended with SIGABRT")),
-        (fragile.HANGS, Rejection("timeout", "took more than 1 seconds for one packet")),
-        (fragile.HANGS_MIDWAY, Rejection("timeout", "took more than 1 seconds for one packet")),
+        (fragile.HANGS, Rejection("timeout", "took more than 2 seconds for one packet")),
+        (fragile.HANGS_MIDWAY, Rejection("timeout", "took more than 2 seconds for one packet")),
         (fragile.EATS, Rejection("out_of_memory", "needs more than 4,294,967,296 bytes")),
     ],
 )
