@@ -62,12 +62,6 @@ def before(operation: str) -> None:
         raise OSError(code, os.strerror(code), f"{VARIABLE}={operation}:{number}:{effect}")
 
 
-def forget() -> None:
-    """Lets the counting begin again, as in a new process."""
-    with _lock:
-        _counts.clear()
-
-
 @functools.cache
 def parse(text: str) -> dict[tuple[str, int], str]:
     """Returns by operation and number the effects that DATA_PIPELINE_FAULTS names.

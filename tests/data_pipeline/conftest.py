@@ -1,10 +1,30 @@
+import dataclasses
+
 import pytest
 
 from data_pipeline.images import decoder
 from data_pipeline.isolation import calls
+from data_pipeline.reporting import charts
 from data_pipeline.video import searcher
 from tests.data_pipeline import fragile_decoder as images
 from tests.data_pipeline import fragile_searcher as videos
+from tests.data_pipeline import painted
+
+
+@pytest.fixture(scope="module", autouse=True)
+def charts_of_reports():
+    """Leaves charts out of reports: they take four fifths of a small build."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(charts.Chart, "svg", lambda chart: "")
+        patch.setattr(charts.Chart, "png", lambda chart: b"")
+        yield
+
+
+@pytest.fixture
+def make_config(tmp_path):
+    """Returns configurations of builds of a painted source of twelve images."""
+    defaults = painted.build(tmp_path)
+    return lambda **changes: dataclasses.replace(defaults, **changes)
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import pathlib
 import numpy as np
 from PIL import Image
 
+from data_pipeline.config import BuildConfig
+
 
 def jpeg(shade: int, width: int = 24, height: int = 16, comment: bytes = b"") -> bytes:
     """A baseline JPEG of one shade, with a pattern that makes its bytes its own."""
@@ -24,6 +26,20 @@ def folder(
         path = root / classes[index % len(classes)] / f"{index:03d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(jpeg(7 * index))
+
+
+def build(root: pathlib.Path) -> BuildConfig:
+    """Writes twelve images into `root/source`; returns a build of four shards into `root/data`."""
+    folder(root / "source")
+    return BuildConfig(
+        dataset="tiny",
+        layout="image_folder",
+        source=str(root / "source"),
+        data_dir=str(root / "data"),
+        splits="0.5,0.25,0.25",
+        records_per_shard=4,
+        num_workers=1,
+    )
 
 
 def shortcut(root: pathlib.Path, count: int) -> None:

@@ -1,3 +1,4 @@
+import collections
 import errno
 import pathlib
 import re
@@ -14,10 +15,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def _counted_from_the_beginning():
-    faults.forget()
-    yield
-    faults.forget()
+def _counted_from_the_beginning(monkeypatch):
+    monkeypatch.setattr(faults, "_counts", collections.Counter())
 
 
 def test_faults_are_parsed():

@@ -11,7 +11,6 @@ import tempfile
 import pytest
 
 from data_pipeline import pipeline
-from data_pipeline.config import BuildConfig
 from tests.data_pipeline import forked, painted
 from tfrecords import dataset, directories, exits, names
 
@@ -27,16 +26,7 @@ pytestmark = pytest.mark.slow
 def builds(tmp_path_factory):
     """The configuration of a build, a directory with an older dataset, and the bytes of both."""
     root = tmp_path_factory.mktemp("builds")
-    painted.folder(root / "source")
-    old = BuildConfig(
-        dataset="tiny",
-        layout="image_folder",
-        source=str(root / "source"),
-        data_dir=str(root / "old"),
-        splits="0.5,0.25,0.25",
-        records_per_shard=4,
-        num_workers=1,
-    )
+    old = dataclasses.replace(painted.build(root), data_dir=str(root / "old"))
     assert forked.build(dataclasses.replace(old, seed=1), root / "old.txt") == 0
     shutil.rmtree(root / "old" / "tiny" / pipeline.SCAN_CACHE)
     new = dataclasses.replace(old, data_dir=str(root / "new"))

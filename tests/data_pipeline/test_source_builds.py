@@ -9,8 +9,8 @@ import pytest
 
 from data_pipeline import pipeline
 from data_pipeline.config import BuildConfig
-from tests.data_pipeline import painted
-from tfrecords import example, exits, framing, names
+from tests.data_pipeline import contents, painted
+from tfrecords import exits, names
 
 
 def _write(root, files):
@@ -206,7 +206,7 @@ def test_a_directory_and_its_archive_give_the_expected_records_and_the_same_byte
     assert _records(built[0]) == expected
     lines = (built[0].directory / names.REJECTS).read_text().splitlines()
     assert {line["image_id"]: line["reason"] for line in map(json.loads, lines)} == rejects
-    assert _hashes(built[0]) == _hashes(built[1])
+    assert contents.hashes(built[0].directory) == contents.hashes(built[1].directory)
     extra = {"label", "content"} if "content" in built[0].manifest.targets else {"label"}
     assert set(built[0].manifest.targets) == extra
     assert built[0].manifest.attributes == (("class",) if len(extra) == 2 else ())
@@ -214,21 +214,12 @@ def test_a_directory_and_its_archive_give_the_expected_records_and_the_same_byte
 
 def _records(built):
     found = {}
-    for split in built.manifest.splits:
-        for path in built.shard_paths(split):
-            for record in map(example.decode, framing.read_records(path)):
-                fields = {key: values[0] for key, values in record.items()}
-                for name in ("image", "height", "width"):
-                    del fields[name]
-                found[fields.pop("image_id").decode()] = (split, fields)
+    for split, _, record in contents.records(built):
+        fields = {key: values[0] for key, values in record.items()}
+        for name in ("image", "height", "width"):
+            del fields[name]
+        found[fields.pop("image_id").decode()] = (split, fields)
     return found
-
-
-def _hashes(built):
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in built.directory.glob("*.tfrecord-*")
-    }
 
 
 @pytest.fixture
@@ -291,8 +282,5 @@ def test_a_prepared_dataset_of_this_project_can_be_a_source(tmp_path):
 
 def _images_of(built):
     return {
-        hashlib.sha256(example.decode(record)["image"][0]).hexdigest()
-        for split in built.manifest.splits
-        for path in built.shard_paths(split)
-        for record in framing.read_records(path)
+        hashlib.sha256(record["image"][0]).hexdigest() for _, _, record in contents.records(built)
     }

@@ -1,9 +1,9 @@
 """Whole builds from videos, through the function that the command calls."""
 
 import dataclasses
-import hashlib
 import io
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -14,9 +14,9 @@ from data_pipeline import pipeline
 from data_pipeline.config import BuildConfig
 from data_pipeline.running import stages
 from data_pipeline.video import extraction, faces
+from tests.data_pipeline import contents, painted_videos
 from tests.data_pipeline import fragile_searcher as fragile
-from tests.data_pipeline import painted_videos
-from tfrecords import example, exits, framing
+from tfrecords import exits
 
 
 @pytest.fixture(scope="module")
@@ -25,39 +25,44 @@ def dfdc(tmp_path_factory):
     return painted_videos.dfdc(tmp_path_factory.mktemp("source"))
 
 
-@pytest.fixture
-def make_config(tmp_path, dfdc):
-    defaults = BuildConfig(
+def _config(dfdc, data_dir):
+    return BuildConfig(
         dataset="dfdc",
         source=str(dfdc),
-        data_dir=str(tmp_path / "data"),
+        data_dir=str(data_dir),
         splits="0.5,0,0.5",
         seed=1,
         frames_per_video=3,
         face_size=96,
         num_workers=1,
     )
+
+
+@pytest.fixture
+def make_config(tmp_path, dfdc):
+    defaults = _config(dfdc, tmp_path / "data")
     return lambda **changes: dataclasses.replace(defaults, **changes)
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory, dfdc):
+    """The dataset of these videos, which no test changes."""
+    return pipeline.build_dataset(_config(dfdc, tmp_path_factory.mktemp("built")))
+
+
+@pytest.fixture
+def data_dir(tmp_path, built):
+    """A copy of it, with the faces that were found."""
+    shutil.copytree(built.directory.parents[1], tmp_path / "data")
+    return tmp_path / "data"
+
+
 def _records(built):
-    return [
-        (split, example.decode(record))
-        for split in built.manifest.splits
-        for path in built.shard_paths(split)
-        for record in framing.read_records(path)
-    ]
+    return [(split, record) for split, _, record in contents.records(built)]
 
 
 def _ids(built):
     return sorted(record["image_id"][0].decode() for _, record in _records(built))
-
-
-def _hashes(directory):
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in directory.glob("*.tfrecord-*")
-    }
 
 
 def test_a_build_holds_exactly_these_faces(make_config, capsys):
@@ -87,35 +92,35 @@ def test_a_build_holds_exactly_these_faces(make_config, capsys):
     assert "dfdc: 24 faces found on 24 frames of 8 videos; 0 further frames show none." in printed
 
 
-def test_each_record_shows_a_face(make_config):
+def test_each_record_shows_a_face(built):
     detect = faces.detector("dlib")
-    for _, record in _records(pipeline.build_dataset(make_config())):
+    for _, record in _records(built):
         pixels = np.asarray(Image.open(io.BytesIO(record["image"][0])))
         assert len(detect(pixels)) == 1, record["image_id"]
 
 
-def test_workers_archives_and_a_second_build_give_the_same_bytes(make_config, dfdc, tmp_path):
-    built = pipeline.build_dataset(make_config())
-    expected = _hashes(built.directory)
+def test_workers_archives_and_a_second_build_give_the_same_bytes(
+    built, make_config, dfdc, tmp_path
+):
+    expected = contents.hashes(built.directory)
     assert expected
     two = pipeline.build_dataset(make_config(num_workers=2, data_dir=str(tmp_path / "two")))
-    assert _hashes(two.directory) == expected
+    assert contents.hashes(two.directory) == expected
     with zipfile.ZipFile(tmp_path / "dfdc.zip", "w") as archive:
         for path in sorted(dfdc.rglob("*.*")):
             archive.write(path, path.relative_to(dfdc))
     zipped = make_config(source=str(tmp_path / "dfdc.zip"), data_dir=str(tmp_path / "zipped"))
-    assert _hashes(pipeline.build_dataset(zipped).directory) == expected
+    assert contents.hashes(pipeline.build_dataset(zipped).directory) == expected
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_videos_are_decoded_once_for_all_builds(make_config, monkeypatch):
-    pipeline.build_dataset(make_config())
     monkeypatch.setattr(extraction, "extract", pytest.fail)
     again = pipeline.build_dataset(make_config(version="2.0.0", seed=0))
     assert again.manifest.num_examples == 24
 
 
-def test_what_was_found_before_an_interruption_is_kept(make_config, monkeypatch, tmp_path):
-    undisturbed = pipeline.build_dataset(make_config(data_dir=str(tmp_path / "undisturbed")))
+def test_what_was_found_before_an_interruption_is_kept(built, make_config, monkeypatch, tmp_path):
     monkeypatch.setattr(extraction, "BATCH_VIDEOS", 2)
     run = stages.run
 
@@ -131,9 +136,9 @@ def test_what_was_found_before_an_interruption_is_kept(make_config, monkeypatch,
         path: path.stat().st_mtime_ns for path in (tmp_path / "data").rglob(".faces-*/*/*.zip")
     }
     assert len(archives) == 4
-    built = pipeline.build_dataset(make_config())
+    resumed = pipeline.build_dataset(make_config())
     assert {path: path.stat().st_mtime_ns for path in archives} == archives
-    assert _hashes(built.directory) == _hashes(undisturbed.directory)
+    assert contents.hashes(resumed.directory) == contents.hashes(built.directory)
 
 
 def test_a_partial_copy_is_built_and_says_what_is_missing(dfdc, make_config, tmp_path, capsys):
@@ -231,14 +236,14 @@ def test_a_folder_of_videos_keeps_its_splits(tmp_path, make_config):
     ]
 
 
-def test_a_dry_run_leaves_nothing_and_takes_what_was_found(
-    make_config, tmp_path, capsys, monkeypatch
-):
+def test_a_dry_run_leaves_nothing(make_config, tmp_path, capsys):
     assert pipeline.build_dataset(make_config(dry_run=True)) is None
     assert not (tmp_path / "data").exists()
     assert "would hold 24 images" in capsys.readouterr().out
-    pipeline.build_dataset(make_config())
+
+
+def test_a_dry_run_takes_what_was_found(data_dir, make_config, monkeypatch):
     monkeypatch.setattr(extraction, "extract", pytest.fail)
-    before = sorted((tmp_path / "data").rglob("*"))
+    before = sorted(data_dir.rglob("*"))
     pipeline.build_dataset(make_config(dry_run=True, version="2.0.0"))
-    assert sorted((tmp_path / "data").rglob("*")) == before
+    assert sorted(data_dir.rglob("*")) == before

@@ -1,3 +1,4 @@
+import collections
 import errno
 import hashlib
 import json
@@ -21,17 +22,7 @@ TEST = "tiny-test.tfrecord-00000-of-00001"
 def built(tmp_path_factory):
     """A dataset of twelve images in four shards, and its source."""
     root = tmp_path_factory.mktemp("built")
-    painted.folder(root / "source")
-    config = BuildConfig(
-        dataset="tiny",
-        layout="image_folder",
-        source=str(root / "source"),
-        data_dir=str(root / "data"),
-        splits="0.5,0.25,0.25",
-        records_per_shard=4,
-        num_workers=1,
-    )
-    pipeline.build_dataset(config)
+    pipeline.build_dataset(painted.build(root))
     return root
 
 
@@ -189,7 +180,7 @@ def test_a_file_of_the_source_that_cannot_be_read_now_costs_nothing(directory, m
     _flip(directory / TRAIN)
     damaged = _content(directory)
     monkeypatch.setenv("DATA_PIPELINE_FAULTS", "read:1:eio")
-    faults.forget()
+    monkeypatch.setattr(faults, "_counts", collections.Counter())
     with pytest.raises(exits.MachineError, match=r"Input/output error\. Nothing .* --nouse_source"):
         repairing.repair(directory)
     assert _content(directory) == damaged
