@@ -9,6 +9,8 @@ another order, mixes some of them, and shuffles the serialized records within wi
 because a window of decoded images takes ten times the memory.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -37,29 +39,62 @@ def for_train(
       A dataset of (position, serialized): int64 scalars `start`, `start + 1`, ... and string
       scalars.
     """
-    random = np.random.default_rng([seed, epoch])
     paths = [str(path) for path in source.shard_paths(split)]
-    files = tf.data.Dataset.from_tensor_slices([paths[i] for i in random.permutation(len(paths))])
-    records = files.interleave(
+    return _epoch(
+        np.array(paths),
         tf.data.TFRecordDataset,
-        cycle_length=CYCLE_SHARDS,
-        block_length=BLOCK_RECORDS,
-        num_parallel_calls=2,
-        deterministic=True,
+        lambda records: _part(source, split, records),
+        seed=seed,
+        epoch=epoch,
+        start=start,
     )
-    records = _part(source, split, records)
-    first_window = start // WINDOW_RECORDS
-    window_seed = int(random.integers(2**31))
-    windows = (
-        records.skip(first_window * WINDOW_RECORDS)
-        .batch(WINDOW_RECORDS)
-        .enumerate(first_window)
-        .map(lambda index, window: _shuffle(window, window_seed, index))
-        # The next window is read while this one is used.
-        .prefetch(1)
+
+
+def order_of_train(
+    source: dataset.Dataset,
+    split: str,
+    is_member: np.ndarray,
+    *,
+    seed: int,
+    epoch: int,
+    start: int = 0,
+) -> tf.data.Dataset:
+    """Returns the order of `for_train` without reading a record.
+
+    Args:
+      source: the dataset.
+      split: the name of a split that has examples.
+      is_member: bool [records], by the index of `stored` whether a record is of the split.
+      seed: any integer.
+      epoch: counted from 0.
+      start: the position in the epoch from which to go on.
+
+    Returns:
+      A dataset of (position, index), int64 scalars: which record, as `stored` counts them, stands
+      where in the epoch.
+    """
+    ends = np.cumsum(_stored_records(source, split))
+    bounds = np.stack([np.append(0, ends[:-1]), ends], axis=1)
+    return _epoch(
+        bounds,
+        lambda bound: tf.data.Dataset.range(bound[0], bound[1]),
+        lambda indices: indices.filter(lambda index: tf.gather(is_member, index)),
+        seed=seed,
+        epoch=epoch,
+        start=start,
     )
-    shuffled = windows.unbatch().skip(start - first_window * WINDOW_RECORDS)
-    return shuffled.enumerate(start)
+
+
+def stored(source: dataset.Dataset, split: str) -> tf.data.Dataset:
+    """Returns each record of a split once, in stored order, as (index, serialized).
+
+    The index, an int64 scalar, counts all records of the split's shards, those of another split
+    that shares them included.
+    """
+    records = tf.data.TFRecordDataset([str(path) for path in source.shard_paths(split)])
+    numbered = records.enumerate()
+    keeps = _keeps(source, split)
+    return numbered if keeps is None else numbered.filter(lambda _, serialized: keeps(serialized))
 
 
 def for_eval(source: dataset.Dataset, split: str) -> tf.data.Dataset:
@@ -135,14 +170,61 @@ def _count(source: dataset.Dataset, shard: str, end: int) -> dict[str, dict[str,
     return counts
 
 
+def _epoch(
+    shards: np.ndarray,
+    open_shard: Callable[[tf.Tensor], tf.data.Dataset],
+    part: Callable[[tf.data.Dataset], tf.data.Dataset],
+    *,
+    seed: int,
+    epoch: int,
+    start: int,
+) -> tf.data.Dataset:
+    """Returns (position, record) of an epoch, whatever stands for a shard and for a record."""
+    random = np.random.default_rng([seed, epoch])
+    permuted = tf.data.Dataset.from_tensor_slices(shards[random.permutation(len(shards))])
+    records = permuted.interleave(
+        open_shard,
+        cycle_length=CYCLE_SHARDS,
+        block_length=BLOCK_RECORDS,
+        num_parallel_calls=2,
+        deterministic=True,
+    )
+    first_window = start // WINDOW_RECORDS
+    window_seed = int(random.integers(2**31))
+    windows = (
+        part(records)
+        .skip(first_window * WINDOW_RECORDS)
+        .batch(WINDOW_RECORDS)
+        .enumerate(first_window)
+        .map(lambda index, window: _shuffle(window, window_seed, index))
+        # The next window is read while this one is used.
+        .prefetch(1)
+    )
+    shuffled = windows.unbatch().skip(start - first_window * WINDOW_RECORDS)
+    return shuffled.enumerate(start)
+
+
+def _stored_records(source: dataset.Dataset, split: str) -> list[int]:
+    """Returns how many records each shard of a split stores, for whatever splits."""
+    counts: dict[str, int] = {}
+    for content in source.manifest.splits.values():
+        for shard in content.shards:
+            counts[shard.name] = counts.get(shard.name, 0) + shard.records
+    return [counts[shard.name] for shard in source.split(split).shards]
+
+
 def _part(source: dataset.Dataset, split: str, records: tf.data.Dataset) -> tf.data.Dataset:
     """Leaves what belongs to the split, where two of them share the same shards."""
+    keeps = _keeps(source, split)
+    return records if keeps is None else records.filter(keeps)
+
+
+def _keeps(source: dataset.Dataset, split: str) -> Callable[[tf.Tensor], tf.Tensor] | None:
+    """Returns what tells of a record whether it is of the split; None where all are."""
     if not source.held_out or split not in (holdout.TRAIN, holdout.VALIDATION):
-        return records
+        return None
     end = holdout.first_bucket_of_training(source.held_out)
-    return records.filter(
-        lambda serialized: (_bucket(serialized) < end) == (split == holdout.VALIDATION)
-    )
+    return lambda serialized: (_bucket(serialized) < end) == (split == holdout.VALIDATION)
 
 
 def _bucket(serialized: tf.Tensor) -> tf.Tensor:

@@ -94,6 +94,14 @@ class TrainConfig:
     warmup_epochs: float = settings.number(0.5, 0, 1000, "Epochs of linear warm-up.")
     clip_norm: float = settings.number(1.0, 0, 1e9, "The largest norm of the gradient; 0: any.")
     augment: str = settings.choice("flip_crop", AUGMENTATIONS, "Changes of training images")
+    feature_cache: bool = settings.switch(
+        True,
+        "Compute the features of a frozen backbone once, where --augment=none or --cached_views "
+        "makes them the same in each epoch.",
+    )
+    cached_views: int = settings.number(
+        0, 0, 1000, "Augmented forms of each image whose features are computed once, for the head."
+    )
     monitor: str = settings.choice("auc", MONITORS, "Validation metric of the best epoch")
     patience: int = settings.number(5, 1, 100_000, "Epochs without improvement before stopping.")
     # The run.
@@ -161,6 +169,13 @@ class TrainConfig:
                 "--fine_tune_epochs",
                 self.fine_tune_epochs > 0,
             ),
+            (
+                ("cached_views",),
+                "the head of a pretrained --model",
+                self.model in backbones.PRETRAINED and self.epochs > 0,
+            ),
+            (("cached_views",), "an --augment other than none", self.augment != "none"),
+            (("cached_views",), "--feature_cache", self.feature_cache),
         ):
             for name in names:
                 value = getattr(self, name)

@@ -72,12 +72,39 @@ def for_eval(
 
     examples = records.map(prepare, num_parallel_calls=DECODE_THREADS, deterministic=True)
     missing = -source.split(split).num_examples % global_batch_size
-    if missing:
-        empty = tf.nest.map_structure(
-            lambda spec: tf.zeros([missing, *spec.shape], spec.dtype), examples.element_spec
-        )
-        examples = examples.concatenate(tf.data.Dataset.from_tensor_slices(empty))
-    return examples.batch(global_batch_size, drop_remainder=True).prefetch(PREFETCH_BATCHES)
+    return _in_whole_batches(examples, missing, global_batch_size)
+
+
+def for_features(
+    source: dataset.Dataset,
+    split: str,
+    target: str,
+    *,
+    image_size: int,
+    global_batch_size: int,
+    seed: int,
+    policy: policies.Policy,
+    view: int,
+    start: int = 0,
+    shuffle_labels: bool = False,
+) -> tf.data.Dataset:
+    """Returns the batches of a split in stored order, to compute something of each example once.
+
+    Each has its `index` instead of a position: its place as `reader.stored` counts. The numbers of
+    the augmentation follow from (seed, view, index), where `view` is one of the augmented forms of
+    an image. The first `start` examples are left out; the last batch is filled as in `for_eval`.
+    """
+    records = reader.stored(source, split).skip(start)
+
+    def prepare(index: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        example = _example(source, serialized, target, image_size, seed if shuffle_labels else None)
+        noise = policy.noise(seed, view, index)
+        image = policy.decoded(example["image"], noise)
+        return {**example, "image": image, "index": index, "weight": 1.0, "noise": noise}
+
+    examples = records.map(prepare, num_parallel_calls=DECODE_THREADS, deterministic=True)
+    missing = -(source.split(split).num_examples - start) % global_batch_size
+    return _in_whole_batches(examples, missing, global_batch_size)
 
 
 def images_at(
@@ -139,6 +166,18 @@ def decode(jpeg: tf.Tensor, size: int) -> tf.Tensor:
     shape = tf.shape(image)
     top, left = (shape[0] - size) // 2, (shape[1] - size) // 2
     return tf.ensure_shape(image[top : top + size, left : left + size], [size, size, 3])
+
+
+def _in_whole_batches(
+    examples: tf.data.Dataset, missing: int, global_batch_size: int
+) -> tf.data.Dataset:
+    """Fills the last batch with `missing` examples of zeros, and so of weight 0."""
+    if missing:
+        empty = tf.nest.map_structure(
+            lambda spec: tf.zeros([missing, *spec.shape], spec.dtype), examples.element_spec
+        )
+        examples = examples.concatenate(tf.data.Dataset.from_tensor_slices(empty))
+    return examples.batch(global_batch_size, drop_remainder=True).prefetch(PREFETCH_BATCHES)
 
 
 def _resize(image: tf.Tensor, short: tf.Tensor, size: int) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 from typing import Any
 
 from tfrecords import exits
@@ -15,6 +16,7 @@ SUMMARY = "summary.json"
 PREDICTIONS = "test_predictions.csv"
 REPORT = "report.html"
 CHECKPOINTS = "checkpoints"
+FEATURES = "features"
 BUNDLE = "bundle"
 TENSORBOARD = "tensorboard"
 PICTURES = "pictures"
@@ -131,6 +133,7 @@ def set_aside(path: pathlib.Path) -> pathlib.Path | None:
     entries = [entry for entry in path.iterdir() if entry.name != ".lock"]
     if not (path / CONFIG).exists():
         return None
+    shutil.rmtree(path / FEATURES, ignore_errors=True)  # large, and soon computed again
     number = 1
     while (aside := path.with_name(f"{path.name}.before-{number}")).exists():
         number += 1

@@ -81,6 +81,23 @@ class Task:
             policy=policies.POLICIES[self.config.augment],
         )
 
+    def feature_batches(
+        self, split: str, *, policy: policies.Policy, view: int, start: int, batch_size: int
+    ) -> tf.data.Dataset:
+        """Returns the batches of a split in stored order, to compute features of each once."""
+        return input_pipeline.for_features(
+            self.source,
+            split,
+            self.config.target,
+            image_size=self.image_size,
+            global_batch_size=batch_size,
+            seed=self.config.seed,
+            policy=policy,
+            view=view,
+            start=start,
+            shuffle_labels=self.config.shuffle_labels,
+        )
+
     def image_ids(self, *, epoch: int, step: int) -> list[str]:
         """Returns the image_ids of the examples of a step of training, in their order."""
         return input_pipeline.image_ids(

@@ -21,6 +21,7 @@ from tfrecords import dataset, directories, exits, reader
 from trainer import conclusion, faults, run_directory, strategies
 from trainer import config as configs
 from trainer.capacity import out_of_memory, planning, resources
+from trainer.features import cache
 from trainer.networks import pretrained
 from trainer.reporting import events, progress
 from trainer.running import alarms, checkpoints, interruption, loop, phases, steps
@@ -125,6 +126,7 @@ def _train(
         announcer=progress.Announcer(
             task.steps_per_epoch * sum(phase.epochs for phase in run_phases)
         ),
+        train_batches=task.train_batches,
         predict=functools.partial(_predict, task, strategy, eval_step, stop),
         faults=faults.Faults.from_environment(),
     )
@@ -158,13 +160,16 @@ def _run_phases(
     log = None
     for index in range(current, len(run_phases)):
         phase = run_phases[index]
-        phase_loop = loop.PhaseLoop(run, phase, sum(p.epochs for p in run_phases[:index]))
-        phase_loop.restore()
-        parameters = dict(zip(("total", "trainable"), run.classifier.num_parameters(), strict=True))
-        if log is None:
-            log = _open_log(run, directory, validates_again=phase_loop.is_before_validation)
-        print(_opening_line(run, phase, parameters, phase_loop.micro_batch), flush=True)
-        phase_loop.run(log)
+        with cache.offered(run, phase) as phase_run:
+            epochs_before = sum(p.epochs for p in run_phases[:index])
+            phase_loop = loop.PhaseLoop(phase_run, phase, epochs_before)
+            phase_loop.restore()
+            counts = run.classifier.num_parameters()
+            parameters = dict(zip(("total", "trainable"), counts, strict=True))
+            if log is None:
+                log = _open_log(run, directory, validates_again=phase_loop.is_before_validation)
+            print(_opening_line(run, phase, parameters, phase_loop.micro_batch), flush=True)
+            phase_loop.run(log)
         _restore_best(run)
     assert log is not None  # noqa: S101 - a configuration without phases is refused
     return log, parameters

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -127,3 +128,42 @@ def test_a_damaged_record_is_noticed_while_counting(without_validation):
     path.write_bytes(content)
     with pytest.raises(exits.DataError, match="A record of .*tiny/1.0.0 is damaged.* Repair it: "):
         reader.hold_out(without_validation, 0.25)
+
+
+def _indices(source, split, is_member, **order):
+    return [
+        (int(position), int(index))
+        for position, index in reader.order_of_train(source, split, is_member, **order)
+    ]
+
+
+def _names_by_index(source, split):
+    return {
+        int(index): reader.parse(serialized, "label")["image_id"].numpy().decode()[-8:-4]
+        for index, serialized in reader.stored(source, split)
+    }
+
+
+@pytest.mark.parametrize(("window", "block", "start"), [(2048, 16, 0), (5, 2, 0), (5, 1, 7)])
+def test_the_order_without_records_is_that_of_the_records(
+    source, monkeypatch, window, block, start
+):
+    monkeypatch.setattr(reader, "WINDOW_RECORDS", window)
+    monkeypatch.setattr(reader, "BLOCK_RECORDS", block)
+    names = _names_by_index(source, "train")
+    assert sorted(names) == list(range(12))
+    place = {"seed": 3, "epoch": 1, "start": start}
+    order = _indices(source, "train", np.ones(12, bool), **place)
+    read = _read(reader.for_train(source, "train", **place))
+    assert [(position, names[index]) for position, index in order] == read
+
+
+def test_the_order_without_records_leaves_out_what_is_held_out(without_validation):
+    carved = reader.hold_out(without_validation, 0.25)
+    names = _names_by_index(carved, "train")
+    is_member = np.zeros(200, bool)
+    is_member[list(names)] = True
+    assert 0 < is_member.sum() < 200
+    order = _indices(carved, "train", is_member, seed=0, epoch=2)
+    read = _read(reader.for_train(carved, "train", seed=0, epoch=2))
+    assert [(position, names[index]) for position, index in order] == read

@@ -33,6 +33,13 @@ class Window:
         yield
         self._waited += time.perf_counter() - start
 
+    @contextlib.contextmanager
+    def left_out(self) -> Iterator[None]:
+        """Counts the time inside as none of training: it comes once, and says nothing of others."""
+        start = time.perf_counter()
+        yield
+        self._since += time.perf_counter() - start
+
     def add(self, metrics: dict[str, tf.Tensor]) -> None:
         """Takes the scalars of a step."""
         self._steps.append(metrics)

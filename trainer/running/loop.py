@@ -158,7 +158,8 @@ class PhaseLoop:
         """Runs the steps that are left of the epoch."""
         counters, task = self._run.counters, self._run.task
         epoch = self._shuffle_epoch
-        batches = task.train_batches(epoch=epoch, start_step=int(counters.step))
+        with self._window.left_out():
+            batches = self._run.train_batches(epoch=epoch, start_step=int(counters.step))
         iterator = iter(self._run.strategy.experimental_distribute_dataset(batches))
         for step in range(int(counters.step), task.steps_per_epoch):
             with self._window.waiting(), self._run.stop.at_rest(self._save_at_rest):

@@ -20,6 +20,7 @@ class Run:
 
     Attributes:
       directory: of the checkpoints.
+      train_batches: as `Task.train_batches`, of images or of cached features.
       predict: from a split's name to the model's predictions; may raise Interrupted.
     """
 
@@ -31,5 +32,6 @@ class Run:
     directory: pathlib.Path
     stop: interruption.Interruption
     announcer: progress.Announcer
+    train_batches: Callable[..., tf.data.Dataset]
     predict: Callable[[str], evaluation.Predictions]
     faults: faults.Faults

@@ -18,6 +18,7 @@ from trainer.capacity import out_of_memory
 from trainer.networks import dropout, models
 
 Batch = dict[str, tf.Tensor]
+FEATURES = "features"  # of a frozen backbone, in place of the images
 
 
 def loss_per_example(labels: tf.Tensor, logits: tf.Tensor, positive: int) -> tf.Tensor:
@@ -114,7 +115,8 @@ class TrainStep:
         """Trains on a global batch.
 
         Args:
-          batch: distributed, as `input_pipeline.for_train` makes it.
+          batch: distributed, as `input_pipeline.for_train` makes it; or with `features`, float16
+            [batch, num_features], in place of `image` and `noise`.
           seed: int64 [2], another one for each step; the dropout follows from it.
 
         Returns:
@@ -185,10 +187,14 @@ class TrainStep:
         self, batch: Batch, seed: tf.Tensor, index: tf.Tensor | int
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         self._seed_layers(seed, index)
-        images = self._augment(batch["image"], batch["noise"])
+        example_seeds = dropout.seeds(seed, batch["position"])
+        is_cached = FEATURES in batch
+        images = None if is_cached else self._augment(batch["image"], batch["noise"])
         with tf.GradientTape() as tape:
-            example_seeds = dropout.seeds(seed, batch["position"])
-            features = self._classifier.features(images, True, example_seeds)
+            if is_cached:
+                features = tf.cast(batch[FEATURES], tf.float32)
+            else:
+                features = self._classifier.features(images, True, example_seeds)
             logits = self._classifier.classify(features, True, example_seeds)
             losses = loss_per_example(batch["label"], logits, self._positive)
             losses += self._classifier.feature_loss(batch["label"], features)

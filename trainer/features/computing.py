@@ -1,0 +1,117 @@
+"""Computes the features of a split and writes them to its table."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.augment import policies
+from trainer.capacity import out_of_memory
+from trainer.features import tables
+from trainer.networks import models
+from trainer.running import steps
+from trainer.running.run import Run
+
+# Of a replica at a time, whatever the batch of the training, so that the same features come out.
+EXAMPLES_AT_A_TIME = 32
+BLOCK_BYTES = 16 << 20  # written at once
+BLOCK_SECONDS = 10.0  # after which fewer are
+
+
+class Computing:
+    """Computes the features of images that a policy changes.
+
+    Args:
+      run: whose classifier has a frozen backbone.
+      split: the name of the images' split.
+      policy: what is done to them before.
+    """
+
+    def __init__(self, run: Run, split: str, policy: policies.Policy):
+        self._run = run
+        self._split = split
+        self._policy = policy
+        self._step = _make_step(run.strategy, run.classifier, policy)
+        self._examples_at_a_time = EXAMPLES_AT_A_TIME
+
+    def complete(self, table: tables.Table, view: int) -> None:
+        """Computes what is missing of a table, with less at a time where memory runs out.
+
+        Args:
+          table: of the split.
+          view: which of the augmented forms of the images is made, from 0.
+
+        Raises:
+          Interrupted: a signal came; what is computed was saved.
+        """
+        run = self._run
+        while table.num_done < table.num_rows:
+            batches = run.task.feature_batches(
+                self._split,
+                policy=self._policy,
+                view=view,
+                start=table.num_done,
+                batch_size=self._examples_at_a_time * run.strategy.num_replicas_in_sync,
+            )
+            try:
+                # Where a process is stopped in here, what it has not written is computed again.
+                with run.stop.at_rest(lambda: None):
+                    self._compute(table, batches)
+            except tf.errors.OpError as error:
+                if not out_of_memory.is_out_of_memory(error) or self._examples_at_a_time == 1:
+                    raise
+                self._examples_at_a_time //= 2
+
+    def _compute(self, table: tables.Table, batches: tf.data.Dataset) -> None:
+        run = self._run
+        pending: list[np.ndarray] = []
+        since = time.monotonic()
+        for batch in run.strategy.experimental_distribute_dataset(batches):
+            features = self._step(batch)
+            pending.append(_rows(run.strategy, batch, features, table.num_features))
+            is_due = time.monotonic() - since > BLOCK_SECONDS or run.stop.requested
+            if is_due or sum(rows.nbytes for rows in pending) > BLOCK_BYTES:
+                table.append(np.concatenate(pending))
+                pending, since = [], time.monotonic()
+            run.stop.check()
+            if run.announcer.is_due():
+                run.announcer.say(
+                    f"  features of {self._split}: {table.num_done:,} of {table.num_rows:,} images",
+                    int(run.counters.global_step),
+                )
+        if pending:
+            table.append(np.concatenate(pending))
+
+
+def _rows(
+    strategy: tf.distribute.Strategy, batch: steps.Batch, features: Any, num_features: int
+) -> np.ndarray:
+    """Returns the rows of a batch, those that fill it left out."""
+    columns = {
+        name: np.concatenate([v.numpy() for v in strategy.experimental_local_results(values)])
+        for name, values in {**batch, "features": features}.items()
+        if name in ("index", "label", "features", "weight")
+    }
+    counted = columns["weight"] > 0
+    rows = np.empty(int(counted.sum()), tables.row_type(num_features))
+    for name in ("index", "label", "features"):
+        rows[name] = columns[name][counted]
+    return rows
+
+
+def _make_step(
+    strategy: tf.distribute.Strategy, classifier: models.Classifier, policy: policies.Policy
+) -> Callable[[steps.Batch], Any]:
+    """Returns a function from a distributed batch to each replica's features, float16."""
+
+    def features(local: steps.Batch) -> tf.Tensor:
+        found = classifier.features(policy(local["image"], local["noise"]))
+        return tf.saturate_cast(found, tf.float16)
+
+    @tf.function
+    def step(batch: steps.Batch) -> Any:
+        return strategy.run(features, args=(batch,))
+
+    return step
