@@ -94,16 +94,28 @@ def write(directory: pathlib.Path, config: BundleConfig, classifier: models.Clas
     temporary.rename(directory)
 
 
+def read_config(directory: pathlib.Path) -> BundleConfig:
+    """Reads what is known of a bundle beside its weights.
+
+    Raises:
+      DataError: it is absent, damaged or of another format.
+    """
+    try:
+        return BundleConfig.from_json((directory / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise exits.DataError(f"{directory} is no bundle of this software: {error}") from error
+
+
 def load(directory: pathlib.Path) -> Bundle:
     """Loads a bundle.
 
     Raises:
       DataError: it is absent, damaged or of another format.
     """
+    config = read_config(directory)
     try:
-        config = BundleConfig.from_json((directory / CONFIG).read_text(encoding="utf-8"))
         found = _file_sha256(directory / WEIGHTS)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except OSError as error:
         raise exits.DataError(f"{directory} is no bundle of this software: {error}") from error
     if found != config.weights_file_sha256:
         raise exits.DataError(
