@@ -21,8 +21,9 @@ TITLES = {
 FACTS = ("model", "parameters", "px", "epochs", "time", "images/s", "memory")
 APART = "They were tested on {} test sets. Numbers are compared within each alone."
 LEGEND = (
-    "* the best, by more than noise. ~ not to be told from the best. In brackets: 95 % intervals. "
-    "Both by a bootstrap over the groups of the test set; differences on the same draws."
+    "* the best, by more than noise. ~ not to be told from the best. In brackets: 95 % intervals, "
+    "as wide as a bootstrap over the groups of the test set says; those of differences are of the "
+    "same draws."
 )
 _MISSING = "\N{EN DASH}"
 

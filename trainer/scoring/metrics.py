@@ -79,7 +79,7 @@ def roc_auc(labels: np.ndarray, chances: np.ndarray, positive: int) -> float | N
     return float(np.mean(scores))
 
 
-def wilson_interval(share: float, count: int) -> list[float]:
+def wilson_interval(share: float, count: float) -> list[float]:
     """Returns the 95 % interval of a share of `count` examples (Wilson 1927)."""
     z2 = Z_95**2
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)

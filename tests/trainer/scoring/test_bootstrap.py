@@ -23,7 +23,8 @@ def test_the_interval_of_an_accuracy_is_wilsons_where_examples_are_independent()
     accuracy = metrics.evaluate(labels, chances, ("a", "b"), 1)["accuracy"]
     found = bootstrap.distributions(labels, chances, 1, SINGLE)["accuracy"]
     wilson = metrics.wilson_interval(accuracy, 400)
-    assert bootstrap.interval(accuracy, found, 200) == pytest.approx(wilson, abs=0.006)
+    interval = bootstrap.interval(accuracy, found, num_examples=400, fewest=200)
+    assert interval == pytest.approx(wilson, abs=0.002)
 
 
 def test_the_interval_of_an_auc_is_that_of_its_paper():
@@ -106,8 +107,31 @@ def test_a_score_without_a_mistake_is_not_certain():
     assert found["recall_interval"] == found["auc_interval"]
 
 
+def test_one_mistake_is_hardly_more_certain_than_none():
+    labels = np.array([0, 1] * 100)
+    chances = np.eye(2)[np.r_[1 - labels[:1], labels[1:]]]
+    found = bootstrap.intervals({"accuracy": 0.995}, labels, chances, 1, SINGLE[:200])
+    # Wilson's interval of 199 of 200; percentiles would end at .985 and 1.
+    assert found["accuracy_interval"] == pytest.approx([0.9722, 0.9991], abs=2e-3)
+
+
+def test_an_interval_is_as_wide_as_groups_make_it():
+    labels, chances = _examples()
+    copies = (labels.repeat(4), chances.repeat(4, axis=0), 1)
+    accuracy = {"accuracy": float((chances.argmax(axis=1) == labels).mean())}
+    once = bootstrap.intervals(accuracy, labels, chances, 1, SINGLE)["accuracy_interval"]
+    copied = bootstrap.intervals(accuracy, *copies, np.repeat(SINGLE, 4).tolist())
+    assert copied["accuracy_interval"] == pytest.approx(once, abs=0.003)
+
+
+def test_a_constant_score_has_an_interval():
+    found = bootstrap.interval(0.5, np.full(2000, 0.5), num_examples=100, fewest=50)
+    assert found == pytest.approx(metrics.wilson_interval(0.5, 100))
+
+
 def test_where_a_class_is_absent_the_auc_has_no_interval():
     labels, chances = np.array([1, 1]), np.array([[0.1, 0.9], [0.8, 0.2]])
     values = {"accuracy": 0.5, "auc": None}
     found = bootstrap.intervals(values, labels, chances, 1, ["a", "b"])
-    assert found == {"accuracy_interval": [0, 1], "auc_interval": None}
+    assert found["auc_interval"] is None
+    assert found["accuracy_interval"] == pytest.approx(metrics.wilson_interval(0.5, 2), abs=0.01)
