@@ -6,6 +6,7 @@ from typing import Any
 
 EPOCHS_ALIKE = 3
 DIGITS = 4
+INVERTED_AUC = 0.1  # far from .5, where a model that has learnt nothing lies
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,13 +21,19 @@ def find(validations: Sequence[dict[str, Any]]) -> list[Alarm]:
     """Returns the alarms of a run, in the order of its validations.
 
     Args:
-      validations: lines of `metrics.jsonl`: `step`, `phase`, `accuracy` and `predicted_classes`,
-        the number of classes that were predicted for at least one example.
+      validations: lines of `metrics.jsonl`: `step`, `phase`, `accuracy`, `auc` and
+        `predicted_classes`, the number of classes that were predicted for at least one example.
     """
     alarms = []
     for index, line in enumerate(validations):
         if line["predicted_classes"] == 1:
             text = f"the same class is predicted for every validation example (step {line['step']})"
+            alarms.append(Alarm(line["step"], text))
+        if line["auc"] is not None and line["auc"] < INVERTED_AUC:
+            text = (
+                f"the validation AUC is {line['auc']:.{DIGITS}f}: what is told apart is called by "
+                f"the wrong names (step {line['step']})"
+            )
             alarms.append(Alarm(line["step"], text))
         last = validations[max(0, index + 1 - EPOCHS_ALIKE) : index + 1]
         if _are_alike(last):

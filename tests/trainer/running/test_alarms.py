@@ -3,11 +3,12 @@ import pytest
 from trainer.running import alarms
 
 
-def _line(step, accuracy, predicted_classes=2, phase="train"):
+def _line(step, accuracy, predicted_classes=2, phase="train", auc=0.5):
     return {
         "step": step,
         "phase": phase,
         "accuracy": accuracy,
+        "auc": auc,
         "predicted_classes": predicted_classes,
     }
 
@@ -29,6 +30,16 @@ def test_an_accuracy_that_stays_to_four_digits_for_three_epochs_raises_one():
     assert found == [
         alarms.Alarm(
             18, "the validation accuracy was 0.4667 in 3 epochs one after the other (step 18)"
+        )
+    ]
+
+
+def test_classes_that_have_changed_their_names_raise_one():
+    lines = [_line(6, 0.5, auc=0.0095), _line(12, 0.6, auc=0.3), _line(18, 0.7, auc=None)]
+    assert alarms.find(lines) == [
+        alarms.Alarm(
+            6,
+            "the validation AUC is 0.0095: what is told apart is called by the wrong names (step 6)",
         )
     ]
 
