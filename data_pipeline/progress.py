@@ -78,4 +78,5 @@ def line(
         return text
     rate = new / seconds
     minutes, rest = divmod(round((total - finished) / rate), 60)
-    return f"{text}, {rate:,.0f} {unit}/s, {minutes}:{rest:02d} left"
+    shown = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+    return f"{text}, {shown} {unit}/s, {minutes}:{rest:02d} left"

@@ -11,6 +11,12 @@ def test_a_line_says_how_much_how_fast_and_how_long():
     )
 
 
+def test_what_takes_seconds_each_has_a_rate_too():
+    assert progress.line("Searching", 4, 7, 4, 20.0, "videos") == (
+        "Searching 4 of 7 videos, 0.2 videos/s, 0:15 left"
+    )
+
+
 def test_without_progress_there_is_no_estimate():
     assert progress.line("Scanning", 0, 10, 0, 5.0) == "Scanning 0 of 10 images"
 
