@@ -77,7 +77,7 @@ def _page(
         ],
         rejects=rejects,
         rejects_shown=reject_pictures.SHOWN,
-        reject_pictures=_reject_pictures(folder, numbers["reject_pictures"]),
+        reject_pictures=_reject_pictures(folder, numbers.get("reject_pictures", {})),
     )
 
 
