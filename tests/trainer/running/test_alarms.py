@@ -39,7 +39,8 @@ def test_classes_that_have_changed_their_names_raise_one():
     assert alarms.find(lines) == [
         alarms.Alarm(
             6,
-            "the validation AUC is 0.0095: what is told apart is called by the wrong names (step 6)",
+            "the validation AUC is 0.0095: what is told apart is called by the wrong names "
+            "(step 6)",
         )
     ]
 
