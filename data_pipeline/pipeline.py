@@ -267,7 +267,9 @@ def _write(
             for shard in left
         ]
         seconds = WRITE_SECONDS * sum(len(shard.items) for shard in left)
-        num_workers = config.num_workers or stages.workers_worth_starting(seconds)
+        num_workers = config.num_workers or stages.workers_worth_starting(
+            seconds, stages.SECONDS_PER_DECODER
+        )
         total = sum(len(shard.items) for shard in planned.shards)
         with progress.shown("Writing", total, lambda: _count_written(directory, planned)):
             transform = stages.WriteShards(jobs.places(config.source_path, mark))

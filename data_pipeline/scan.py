@@ -22,7 +22,6 @@ from data_pipeline.running import attempt
 
 VERSION = 2  # changes when `look` finds more or other facts
 BATCH_REFERENCES = 128  # the unit of work; some tenths of a second
-READ_THREADS = 4
 _SUFFIX = ".jsonl"
 # Reasons that may lie in the machine, or be gone with the next version of a decoder.
 _MAY_PASS = frozenset({UNREADABLE, Reason.OUT_OF_MEMORY, Reason.CRASHED, Reason.TIMEOUT})
@@ -39,7 +38,7 @@ class Batch:
 def scan(batch: Batch) -> int:
     """Looks at the references of a batch; returns how many, once their facts are on disk."""
     faults.before("scan")
-    with concurrent.futures.ThreadPoolExecutor(READ_THREADS) as threads:
+    with concurrent.futures.ThreadPoolExecutor(calls.num_threads(decoder.PROGRAM)) as threads:
         lines = list(threads.map(_line, batch.references))
     _save(pathlib.Path(batch.directory), lines)
     return len(lines)

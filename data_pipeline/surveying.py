@@ -58,7 +58,9 @@ def extract(
     if batches:
         before = extraction.count(directory)
         seconds = extraction.VIDEO_SECONDS * num_videos
-        num_workers = config.num_workers or stages.workers_worth_starting(seconds)
+        num_workers = config.num_workers or stages.workers_worth_starting(
+            seconds, stages.SECONDS_PER_PROCESS
+        )
         with progress.shown(
             "Searching", num_videos, lambda: extraction.count(directory) - before, "videos"
         ):
@@ -85,7 +87,9 @@ def look(config: BuildConfig, listing: Listing, known: scan.Known, mark: pathlib
     if batches:
         before = scan.count(cache)
         seconds = sum(ref.location.read_seconds for batch in batches for ref in batch.references)
-        num_workers = stages.workers_worth_starting(seconds, config.num_workers)
+        num_workers = stages.workers_worth_starting(
+            seconds, stages.SECONDS_PER_DECODER, config.num_workers
+        )
         with progress.shown("Scanning", num_images, lambda: scan.count(cache) - before):
             transform = stages.ScanFiles(jobs.places(config.source_path, mark))
             jobs.run(

@@ -34,7 +34,7 @@ class WorkerPool(worker_pool_main.BeamFnExternalWorkerPoolServicer):
             "CONTROL_API_SERVICE_DESCRIPTOR": f'url: "{request.control_endpoint.url}"',
         }
         self._worker_processes[request.worker_id] = subprocess.Popen(
-            [sys.executable, "-m", "data_pipeline.running.worker", str(os.getpid())],
+            [sys.executable, "-m", "data_pipeline.running.worker", str(os.getpid()), "1"],
             env=environment,
         )
         return beam_fn_api_pb2.StartWorkerResponse()

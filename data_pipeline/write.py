@@ -22,8 +22,7 @@ from data_pipeline.running import attempt
 from tfrecords import exits, framing, schema
 
 SIDECARS = ".sidecars"  # hidden, and gone once the dataset is published
-THREADS = 6  # each reads a file and waits for what the decoder makes of it
-STORE_AHEAD = 16  # images that are in memory before their turn
+STORE_AHEAD = 3  # images for each thread that are in memory before their turn
 _STORED = ("num_bytes", "width", "height", "quality", "subsampling", "exif")  # of Facts
 
 
@@ -178,11 +177,12 @@ def _stored(stored: image_policy.Stored) -> tuple[Any, ...]:
 
 def _store_ahead(task: Task) -> Iterator[tuple[Scanned, image_policy.Stored | Reject]]:
     """Yields the items in order with what is stored of them, which threads see to ahead."""
-    with concurrent.futures.ThreadPoolExecutor(THREADS) as threads:
+    num_threads = calls.num_threads(decoder.PROGRAM)
+    with concurrent.futures.ThreadPoolExecutor(num_threads) as threads:
         waiting: collections.deque[tuple[Scanned, concurrent.futures.Future]] = collections.deque()
         for item in task.shard.items:
             waiting.append((item, threads.submit(_store, *item, task)))
-            if len(waiting) > STORE_AHEAD:
+            if len(waiting) > STORE_AHEAD * num_threads:
                 done_item, future = waiting.popleft()
                 yield done_item, future.result()
         while waiting:

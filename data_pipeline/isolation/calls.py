@@ -23,7 +23,8 @@ from data_pipeline.isolation import messages
 from data_pipeline.isolation.child import Program, Reason
 from tfrecords import exits
 
-IN_FLIGHT = 4  # requests that wait at the child, so that it never waits for the next one
+IN_FLIGHT = 4  # requests that wait at a child, so that it never waits for the next one
+_THREADS_PER_CHILD = 5  # one more than that, which reads
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # more would only cost memory
     # glibc would give the memory of each picture back; to get it anew takes a tenth of all time.
@@ -34,28 +35,64 @@ _ROOT = pathlib.Path(__file__).parents[2]
 
 
 def submit(program: Program, function: str, *arguments: object) -> concurrent.futures.Future[Any]:
-    """Calls a function of a program in the child that this process shares among its threads.
+    """Calls a function of a program in a child that this process shares among its threads.
 
     Returns:
       A future of what the function returns, or of what the program makes of it (`reject`) where
       the child died of it. MachineError is raised by the future if no child can be started.
     """
     with _LOCK:
-        shared = _shared(program)
-    return shared.submit(function, *arguments)
+        return _shared(program).submit(function, *arguments)
+
+
+def share(program: Program, number: int) -> None:
+    """Lets this process have so many children of a program at work; without this, it has one."""
+    with _LOCK:
+        _shared(program).number = number
+
+
+def num_threads(program: Program) -> int:
+    """Returns how many threads that read a file and wait for a child keep all children at work."""
+    return _THREADS_PER_CHILD * _shared(program).number
 
 
 _LOCK = threading.Lock()
 
 
 @functools.cache
-def _shared(program: Program) -> "Isolation":
-    isolation = Isolation(program)
-    atexit.register(isolation.close)
-    return isolation
+def _shared(program: Program) -> "Crew":
+    crew = Crew(program)
+    atexit.register(crew.close)
+    return crew
 
 
-os.register_at_fork(after_in_child=_shared.cache_clear)  # a fork gets a child of its own
+os.register_at_fork(after_in_child=_shared.cache_clear)  # a fork gets children of its own
+
+
+class Crew:
+    """Some children of one program; each call goes to the one that fewest calls wait for.
+
+    Attributes:
+      number: of children at work; may be changed at any time.
+      children: those that were needed so far.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.number = 1
+        self.children: list[Isolation] = []
+        self._program = program
+
+    def submit(self, function: str, *arguments: object) -> concurrent.futures.Future[Any]:
+        """Asks for a call; see the function of this name. For one thread at a time."""
+        while len(self.children) < self.number:
+            self.children.append(Isolation(self._program))
+        idlest = min(self.children[: self.number], key=lambda child: child.num_open)
+        return idlest.submit(function, *arguments)
+
+    def close(self) -> None:
+        """Ends all children at once."""
+        for child in self.children:
+            child.close()
 
 
 @dataclasses.dataclass(eq=False)
@@ -81,6 +118,11 @@ class Isolation:
         self._is_closed = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
+
+    @property
+    def num_open(self) -> int:
+        """About how many calls have no answer yet."""
+        return self._asked.qsize() + len(self._waiting)
 
     def submit(self, function: str, *arguments: object) -> concurrent.futures.Future[Any]:
         """Asks for a call; see the function of this name."""

@@ -3,8 +3,6 @@
 import pathlib
 from collections.abc import Sequence
 
-import apache_beam as beam
-
 from data_pipeline.running import failures, stages
 
 
@@ -15,7 +13,7 @@ def places(source: pathlib.Path | None, mark: pathlib.Path) -> list[str]:
 
 def run(
     name: str,
-    transform: beam.PTransform,
+    transform: stages.Stage,
     elements: Sequence[object],
     num_workers: int,
     *,

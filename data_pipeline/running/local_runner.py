@@ -11,6 +11,8 @@ import grpc
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.transforms import environments
 
+from data_pipeline.images import decoder
+from data_pipeline.isolation import calls
 from tfrecords import exits
 
 POLL_SECONDS = 0.25
@@ -22,18 +24,24 @@ class WorkerDied(exits.MachineError):
     """A worker process died. Threads of Beam still wait for its results, and always will."""
 
 
-def make(workers: int) -> tuple[fn_runner.FnApiRunner, list[str]]:
-    """Returns the runner, and the options of Beam that belong to it."""
+def make(processes: int, decoders: int) -> tuple[fn_runner.FnApiRunner, list[str]]:
+    """Returns the runner, and the options of Beam that belong to it.
+
+    Args:
+      processes: that run the stages; of one, the stages run in this process.
+      decoders: children of each that open images.
+    """
     # Not by the name DirectRunner, which first looks for a binary on the internet.
-    if workers <= 1:
+    if processes == 1:
+        calls.share(decoder.PROGRAM, decoders)
         return fn_runner.FnApiRunner(), []
     environment = environments.SubprocessSDKEnvironment.from_command_string(
         # Beam gives this to a shell. It would stand between the worker and its parent, and what it
         # ignores the worker does from its first moment on: the parent answers to signals.
         f"trap '' INT TERM; exec {shlex.quote(sys.executable)} "
-        f"-m data_pipeline.running.worker {os.getpid()}"
+        f"-m data_pipeline.running.worker {os.getpid()} {decoders}"
     )
-    return fn_runner.FnApiRunner(environment), [f"--direct_num_workers={workers}"]
+    return fn_runner.FnApiRunner(environment), [f"--direct_num_workers={processes}"]
 
 
 def watched(program: Callable[[], object]) -> None:

@@ -17,12 +17,18 @@ from data_pipeline.running import attempt, java, job_server, local_runner, stric
 from data_pipeline.video import extraction
 from tfrecords import exits
 
-# A worker process takes two seconds to start; it must have more to do than that.
-SECONDS_PER_WORKER = 4.0
+# A worker process takes two seconds to start, and a decoder a fifth; each must have more to do.
+SECONDS_PER_PROCESS = 4.0
+SECONDS_PER_DECODER = 1.0
+# What is left for the process that feeds decoders is a tenth of their work, or a fourth where
+# images are stored as they are.
+DECODERS_PER_PROCESS = 4
 
 
 class ExtractFaces(beam.PTransform):
     """extraction.Batch -> the number of videos searched (int)."""
+
+    is_for_decoders = False
 
     def __init__(self, places: Sequence[str] = ()):
         super().__init__()
@@ -38,6 +44,8 @@ class ExtractFaces(beam.PTransform):
 class ScanFiles(beam.PTransform):
     """scan.Batch -> the number of references looked at (int)."""
 
+    is_for_decoders = True
+
     def __init__(self, places: Sequence[str] = ()):
         super().__init__()
         self._places = places  # what each worker must see
@@ -50,6 +58,8 @@ class ScanFiles(beam.PTransform):
 class WriteShards(beam.PTransform):
     """write.Task -> the name of a shard that is written (str)."""
 
+    is_for_decoders = True
+
     def __init__(self, places: Sequence[str] = ()):
         super().__init__()
         self._places = places  # what each worker must see
@@ -57,6 +67,9 @@ class WriteShards(beam.PTransform):
     def expand(self, tasks: beam.PCollection) -> beam.PCollection:
         """Spreads the shards over the workers."""
         return tasks | "Spread" >> beam.Reshuffle() | "Write" >> beam.Map(_write, self._places)
+
+
+Stage = ExtractFaces | ScanFiles | WriteShards
 
 
 def _extract(batch: extraction.Batch, places: Sequence[str]) -> int:
@@ -76,7 +89,7 @@ def _write(task: write.Task, places: Sequence[str]) -> str:
 
 def run(
     name: str,
-    transform: beam.PTransform,
+    transform: Stage,
     elements: Sequence[object],
     num_workers: int,
     *,
@@ -88,7 +101,8 @@ def run(
       name: of the step, in CamelCase.
       transform: the stage.
       elements: its input.
-      num_workers: processes; unless `beam_options` choose another runner.
+      num_workers: processes that do its work, see `processes`; unless `beam_options` choose
+        another runner.
       beam_options: further options of Beam, which choose another runner.
 
     Raises:
@@ -101,14 +115,14 @@ def run(
         with job_server.reached(strict_options.job_endpoint(options)):
             _run(name, transform, elements, None, options)
         return
-    runner, local_flags = local_runner.make(num_workers)
+    runner, local_flags = local_runner.make(*processes(num_workers, transform.is_for_decoders))
     options = strict_options.parse([*local_flags, *beam_options])
     local_runner.watched(lambda: _run(name, transform, elements, runner, options))
 
 
 def _run(
     name: str,
-    transform: beam.PTransform,
+    transform: Stage,
     elements: Sequence[object],
     runner: fn_runner.FnApiRunner | None,
     options: strict_options.Options,
@@ -121,14 +135,29 @@ def _run(
         _ = pipeline | f"Create{name}" >> beam.Create(elements) | name >> transform
 
 
-def workers_worth_starting(seconds: float, at_most: int = 0) -> int:
-    """Returns how many processes shorten work that takes one of them `seconds`.
+def processes(num_workers: int, is_for_decoders: bool) -> tuple[int, int]:
+    """Returns how many processes run a stage on this machine, and how many decoders each has.
 
     Args:
-      seconds: about how long one process would take.
+      num_workers: those that do its work.
+      is_for_decoders: whether the decoders do it. A process feeds several, and few workers need no
+        process but this one.
+    """
+    if not is_for_decoders:
+        return num_workers, 1
+    number = -(-num_workers // DECODERS_PER_PROCESS)
+    return number, -(-num_workers // number)
+
+
+def workers_worth_starting(seconds: float, each: float, at_most: int = 0) -> int:
+    """Returns how many workers shorten work that takes one of them `seconds`.
+
+    Args:
+      seconds: about how long one would take.
+      each: the seconds of work that one is worth starting for.
       at_most: 0 stands for the processors that this process may use.
     """
-    return max(1, min(at_most or _usable_processors(), int(seconds / SECONDS_PER_WORKER)))
+    return max(1, min(at_most or _usable_processors(), int(seconds / each)))
 
 
 def _usable_processors() -> int:

@@ -1,7 +1,8 @@
 """A worker process of the local runner: Beam's own, which speaks only through its results.
 
 It ends with the process that started it, however that one ended, and is started deaf to Ctrl-C
-and SIGTERM: those are for that process.
+and SIGTERM: those are for that process. Its arguments: the number of that process, and how many
+children open images for it.
 """
 
 import logging
@@ -28,6 +29,10 @@ if __name__ == "__main__":
 
     from apache_beam.runners.worker import sdk_worker_main
 
+    from data_pipeline.images import decoder
+    from data_pipeline.isolation import calls
+
+    calls.share(decoder.PROGRAM, int(sys.argv[2]))
     # Beam prints each error that it sends back, and a traceback per thread when nobody listens.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     sdk_worker_main.main(sys.argv[:1])

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 
 import pytest
@@ -30,23 +31,21 @@ def make_config(tmp_path):
 @pytest.fixture
 def fragile_decoder(monkeypatch):
     """All images of a test are decoded by `fragile_decoder`, which dies when it is asked to."""
-    fragile = calls.Isolation(images.PROGRAM)
-    _replace(monkeypatch, decoder.PROGRAM, fragile)
-    yield fragile
-    fragile.close()
+    with _replaced(monkeypatch, decoder.PROGRAM, images.PROGRAM) as fragile:
+        yield fragile
 
 
 @pytest.fixture
 def fragile_searcher(monkeypatch):
     """All videos of a test are searched by `fragile_searcher`, which dies when it is asked to."""
-    fragile = calls.Isolation(videos.PROGRAM)
-    _replace(monkeypatch, searcher.PROGRAM, fragile)
-    yield fragile
-    fragile.close()
+    with _replaced(monkeypatch, searcher.PROGRAM, videos.PROGRAM) as fragile:
+        yield fragile
 
 
-def _replace(monkeypatch, program, isolation):
-    shared = calls._shared
-    monkeypatch.setattr(
-        calls, "_shared", lambda other: isolation if other is program else shared(other)
-    )
+@contextlib.contextmanager
+def _replaced(monkeypatch, program, by):
+    shared, crew = calls._shared, calls.Crew(by)
+    monkeypatch.setattr(calls, "_shared", lambda other: crew if other is program else shared(other))
+    crew.children.append(calls.Isolation(by))
+    yield crew.children[0]
+    crew.close()

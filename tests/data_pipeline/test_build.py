@@ -14,12 +14,14 @@ from absl import flags
 
 from data_pipeline import build, pipeline
 from data_pipeline.config import BuildConfig
+from data_pipeline.running import stages
 from tests import interrupted_import
 from tests.data_pipeline import contents, painted
 from tfrecords import exits
 
 INTERRUPTION = "Interrupted; what is done is kept. Run the same command again to go on.\n"
 ROOT = pathlib.Path(__file__).parents[2]
+SEVERAL = stages.DECODERS_PER_PROCESS + 1  # workers that take two processes
 
 
 def _command(*words):
@@ -109,7 +111,7 @@ def _wait_until_alone(group):
     raise AssertionError("a worker outlived its build")
 
 
-def _flags(root, *, num_workers=2):
+def _flags(root, *, num_workers=SEVERAL):
     return [
         "--dataset=tiny",
         "--layout=image_folder",
@@ -133,7 +135,7 @@ def _start(*words):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """The directory of a source, and what two workers make of it."""
+    """The directory of a source, and what two worker processes make of it."""
     root = tmp_path_factory.mktemp("undisturbed")
     painted.folder(root / "source", count=400)
     done = _run(*_flags(root), f"--data_dir={root / 'data'}")
@@ -192,7 +194,7 @@ def _workers(parent):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("num_workers", "number"), [(1, signal.SIGTERM), (2, signal.SIGINT)])
+@pytest.mark.parametrize(("num_workers", "number"), [(1, signal.SIGTERM), (SEVERAL, signal.SIGINT)])
 def test_an_interrupted_build_says_how_to_go_on(tmp_path, undisturbed, num_workers, number):
     words = [*_flags(undisturbed[0], num_workers=num_workers), f"--data_dir={tmp_path}"]
     process = _start(*words)

@@ -79,11 +79,12 @@ def test_a_new_file_that_changes_no_shard_is_spoken_of(make_config, tmp_path, ca
     assert "The source had 12 files then" in capsys.readouterr().out
 
 
-def test_every_number_of_workers_gives_the_same_bytes(make_config, tmp_path):
+@pytest.mark.parametrize("number", [2, stages.DECODERS_PER_PROCESS + 1])
+def test_every_number_of_workers_gives_the_same_bytes(make_config, tmp_path, number):
     one = pipeline.build_dataset(make_config(num_workers=1))
-    two = pipeline.build_dataset(make_config(num_workers=2, data_dir=str(tmp_path / "two")))
-    assert contents.hashes(one.directory) == contents.hashes(two.directory)
-    assert one.manifest.plan_digest == two.manifest.plan_digest
+    more = pipeline.build_dataset(make_config(num_workers=number, data_dir=str(tmp_path / "more")))
+    assert contents.hashes(one.directory) == contents.hashes(more.directory)
+    assert one.manifest.plan_digest == more.manifest.plan_digest
 
 
 def test_an_archive_gives_the_same_bytes_as_its_directory(make_config, tmp_path):

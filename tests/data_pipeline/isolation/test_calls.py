@@ -46,6 +46,16 @@ def test_it_is_called_in_another_process_that_stays(fragile_decoder):
     assert fragile_decoder._child._process is process
 
 
+def test_a_call_goes_to_the_child_that_has_least_to_do(fragile_decoder):
+    calls.share(decoder.PROGRAM, 2)
+    hanging = calls.submit(decoder.PROGRAM, "look", painted.jpeg(5, comment=fragile.HANG))
+    assert calls.submit(decoder.PROGRAM, "look", painted.jpeg(5)).result(60) == FOUND
+    first, second = calls._shared(decoder.PROGRAM).children
+    assert first is fragile_decoder
+    assert second._child is not None
+    assert hanging.result(60).reason == Reason.TIMEOUT
+
+
 def test_messages_larger_than_a_pipe_do_not_wait_for_each_other(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (700, 700, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "noise.jpg", quality=95)
@@ -134,7 +144,7 @@ import sys, time
 from data_pipeline.images import decoder
 from data_pipeline.isolation import calls
 calls.submit(decoder.PROGRAM, "look", b"").result()
-print(calls._shared(decoder.PROGRAM)._child._process.pid, flush=True)
+print(calls._shared(decoder.PROGRAM).children[0]._child._process.pid, flush=True)
 """
 
 
