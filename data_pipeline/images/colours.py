@@ -34,9 +34,11 @@ def of_thumbnail(rgb: npt.NDArray[np.uint8], grey: npt.NDArray[np.uint8]) -> Col
       grey: uint8 [height, width].
     """
     channels = np.vstack([rgb.reshape(-1, 3).T, grey.reshape(1, -1)])
-    counts = [np.bincount(channel // (256 // BINS), minlength=BINS) for channel in channels]
-    red, green, blue, luma = (round(float(mean), 1) for mean in channels.mean(axis=1))
-    packed = base64.b64encode(np.array(counts).astype(">u2").tobytes()).decode()
+    counts = np.stack([np.bincount(channel, minlength=256) for channel in channels])
+    means = counts @ np.arange(256) / channels.shape[1]
+    red, green, blue, luma = (round(float(mean), 1) for mean in means)
+    bins = counts.reshape(len(channels), BINS, -1).sum(axis=2)
+    packed = base64.b64encode(bins.astype(">u2").tobytes()).decode()
     return Colours(red, green, blue, luma, packed)
 
 
