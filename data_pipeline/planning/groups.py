@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from data_pipeline.planning import near_duplicates
+from data_pipeline.planning.near_duplicates import Alike
 from data_pipeline.references import Facts, Reference
 
 Scanned = tuple[Reference, Facts]
@@ -49,12 +50,12 @@ class Tied:
 
     Attributes:
       items: as they were given, but for their group_id, and without what is large of their facts.
-      pairs: indices of items that look alike.
-      look_alikes: the groups that follow from these pairs alone.
+      alike: which of the items look alike.
+      look_alikes: the groups that follow from this alone.
     """
 
     items: tuple[Scanned, ...]
-    pairs: tuple[tuple[int, int], ...]
+    alike: Alike
     look_alikes: LookAlikes
 
 
@@ -64,8 +65,8 @@ def tie(items: Sequence[Scanned], bits: int) -> Tied:
     A group that consists of several of the source's gets the id of one of them, chosen by a hash:
     that of another seldom takes its place when images are added.
     """
-    pairs = _find(tuple(facts.signature for _, facts in items), bits)
-    links = tuple((first, second) for first, second in pairs.tolist())
+    alike = _find(tuple(facts.signature for _, facts in items), bits)
+    links = tuple(alike.links())
     firsts: dict[str, int] = {}
     same = [(firsts.setdefault(item[0].group_id, i), i) for i, item in enumerate(items)]
     roots = components(len(items), (*links, *same))
@@ -80,7 +81,7 @@ def tie(items: Sequence[Scanned], bits: int) -> Tied:
         )
         for (reference, facts), root in zip(items, roots, strict=True)
     )
-    return Tied(tied, links, _look_alikes(items, links))
+    return Tied(tied, alike, _look_alikes(items, links, alike.num_pairs))
 
 
 def components(number: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
@@ -99,15 +100,17 @@ def components(number: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
     return [root(place) for place in range(number)]
 
 
-def _look_alikes(items: Sequence[Scanned], pairs: Sequence[tuple[int, int]]) -> LookAlikes:
+def _look_alikes(
+    items: Sequence[Scanned], links: Sequence[tuple[int, int]], num_pairs: int
+) -> LookAlikes:
     members: dict[int, list[int]] = {}
-    for place, root in enumerate(components(len(items), pairs)):
+    for place, root in enumerate(components(len(items), links)):
         members.setdefault(root, []).append(place)
     groups = [places for places in members.values() if len(places) > 1]
     named = [tuple(sorted(items[place][0].image_id for place in places)) for places in groups]
     return LookAlikes(
         groups=tuple(sorted(named, key=lambda group: (-len(group), group))),
-        num_pairs=len(pairs),
+        num_pairs=num_pairs,
         num_mixed=sum(len({_labels(items[place]) for place in group}) > 1 for group in groups),
     )
 

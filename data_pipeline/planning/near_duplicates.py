@@ -2,11 +2,12 @@
 
 Two hashes that differ in at most k bits agree altogether in at least two of k + 2 bands of bits,
 however the bits are dealt to the bands. So hashes are looked up once for each pair of bands, by
-what they have there; only what is found is compared. This finds every pair, as comparing all would;
-it also takes as long where most pictures of a set are one picture.
+what they have there; only what is found is compared. This finds every pair, as comparing all would.
+It takes as long where most pictures are nearly one picture, and their signatures all differ.
 Source: Manku, Jain and Das Sarma, "Detecting Near-Duplicates for Web Crawling", WWW 2007.
 """
 
+import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 
@@ -20,14 +21,45 @@ from data_pipeline.images import perceptual_hash
 FINE_BITS = 24
 _HASH_BITS = 64
 _COMPARED_AT_ONCE = 1 << 17  # pairs; as much as stays near the processor
+_FOUND_AT_ONCE = 1 << 22  # pairs, before those that several windows have found are put together
 _BLOCK = 2048  # pairs of equal key; fewer are not worth a call
 
 Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
 
 
-def find(signatures: Sequence[str], bits: int) -> Indices:
-    """Returns the pairs of pictures that look alike: int64 [pairs, 2], smaller index first, sorted.
+@dataclasses.dataclass(frozen=True)
+class Alike:
+    """Which pictures look alike.
+
+    Pictures of one signature are alike, and like the same others: the first of them stands for all.
+    So a set that is mostly one picture, stored in many ways, has few pairs.
+
+    Attributes:
+      firsts: int64 [pictures]: of each the first of its signature, itself if there is no earlier.
+      pairs: int64 [pairs, 2]: firsts that look alike, the smaller one first, sorted.
+    """
+
+    firsts: Indices
+    pairs: Indices
+
+    @property
+    def num_pairs(self) -> int:
+        """The number of pairs of all pictures."""
+        sizes = np.bincount(self.firsts, minlength=len(self.firsts))
+        of_one_signature = int((sizes * (sizes - 1) // 2).sum())
+        return of_one_signature + int(sizes[self.pairs].prod(axis=1).sum())
+
+    def links(self) -> Iterator[tuple[int, int]]:
+        """Yields as many pairs as tie all that look alike, directly or over others."""
+        for place, first in enumerate(self.firsts.tolist()):
+            if first != place:
+                yield first, place
+        yield from map(tuple, self.pairs.tolist())
+
+
+def find(signatures: Sequence[str], bits: int) -> Alike:
+    """Returns which pictures look alike.
 
     They do if one of them, as a whole or mirrored, is within `bits` of the other, or of the other
     seen through one of its windows, and their fine hashes confirm it.
@@ -36,22 +68,43 @@ def find(signatures: Sequence[str], bits: int) -> Indices:
       signatures: of `perceptual_hash.signature`; an empty one is like no other.
       bits: from 0, which stands for equal hashes of 64 bits. Negative: no picture is like another.
     """
-    places = np.array([place for place, text in enumerate(signatures) if text], np.int64)
-    if bits < 0 or len(places) < 2:
-        return np.empty((0, 2), np.int64)
-    hashes = perceptual_hash.unpack([signatures[place] for place in places])
+    if bits < 0:
+        return Alike(np.arange(len(signatures)), np.empty((0, 2), np.int64))
+    firsts_by_text: dict[str, int] = {}
+    firsts = [
+        firsts_by_text.setdefault(text, place) if text else place
+        for place, text in enumerate(signatures)
+    ]
+    places = np.array(list(firsts_by_text.values()), np.int64)
+    pairs = np.empty((0, 2), np.int64)
+    if len(places) > 1:
+        pairs = places[_pairs(perceptual_hash.unpack(list(firsts_by_text)), bits)]
+    return Alike(np.array(firsts, np.int64), pairs)
+
+
+def _pairs(hashes: Hashes, bits: int) -> Indices:
+    """Returns int64 [pairs, 2], smaller first, sorted; `hashes` as of `perceptual_hash.unpack`."""
     asked = hashes[:, [perceptual_hash.WHOLE, perceptual_hash.MIRRORED]]
     kept = hashes[:, : perceptual_hash.MIRRORED]
     flat_asked, flat_kept = (part.reshape(-1, part.shape[-1]) for part in (asked, kept))
-    found = []  # numbers that stand for pairs: millions of tuples would need gigabytes
+    found, num_found = [np.empty(0, np.int64)], 0
     for left, right in _within(flat_asked[:, 0], flat_kept[:, 0], bits):
         first, second = left // asked.shape[1], right // kept.shape[1]
         distances = np.bitwise_count(flat_asked[left, 1:] ^ flat_kept[right, 1:])
         is_alike = (distances.sum(axis=1, dtype=np.int64) <= FINE_BITS) & (first != second)
         smaller, larger = np.minimum(first, second), np.maximum(first, second)
-        found.append(np.unique((smaller * len(places) + larger)[is_alike]))
-    pairs = np.divmod(np.unique(np.concatenate(found)), len(places))
-    return places[np.stack(pairs, axis=1)]
+        # Numbers stand for pairs: millions of tuples would need gigabytes.
+        found.append((smaller * len(hashes) + larger)[is_alike])
+        num_found += len(found[-1])
+        if num_found > _FOUND_AT_ONCE:
+            found, num_found = [_unique(found)], 0
+    return np.stack(np.divmod(_unique(found), len(hashes)), axis=1)
+
+
+def _unique(numbers: Sequence[Indices]) -> Indices:
+    """Returns what is in any of some arrays, sorted; `np.unique`, but ten times as fast."""
+    together = np.sort(np.concatenate(numbers))
+    return together[np.diff(together, prepend=-1) > 0]
 
 
 def within(asked: Hashes, kept: Hashes, bits: int) -> set[tuple[int, int]]:
@@ -69,8 +122,8 @@ def within(asked: Hashes, kept: Hashes, bits: int) -> set[tuple[int, int]]:
 
 
 def _within(asked: Hashes, kept: Hashes, bits: int) -> Iterator[tuple[Indices, Indices]]:
-    """Yields the pairs that are within `bits`, some at a time, a pair perhaps several times."""
-    for mask in _masks(bits):
+    """Yields the pairs that are within `bits`, some at a time, each pair once."""
+    for mask, bands_before in _masks(bits):
         asked_order, kept_order = np.argsort(asked & mask), np.argsort(kept & mask)
         # In this order what is compared lies side by side in memory.
         by_asked, by_kept = asked[asked_order], kept[kept_order]
@@ -82,11 +135,14 @@ def _within(asked: Hashes, kept: Hashes, bits: int) -> Iterator[tuple[Indices, I
             *(part[is_block].tolist() for part in (firsts, runs, starts, counts)), strict=True
         ):
             for left, right in _block(by_asked[first : first + run], by_kept[start:][:count], bits):
-                yield asked_order[first + left], kept_order[start + right]
+                left, right = first + left, start + right
+                is_new = _differ(by_asked[left] ^ by_kept[right], bands_before)
+                yield asked_order[left[is_new]], kept_order[right[is_new]]
         counts[is_block] = 0  # what is left is compared one by one
         spread = np.repeat(starts, runs), np.repeat(counts, runs)
         for left, right in _single(by_asked, by_kept, *spread, bits):
-            yield asked_order[left], kept_order[right]
+            is_new = _differ(by_asked[left] ^ by_kept[right], bands_before)
+            yield asked_order[left[is_new]], kept_order[right[is_new]]
 
 
 def _block(asked: Hashes, kept: Hashes, bits: int) -> Iterator[tuple[Indices, Indices]]:
@@ -111,14 +167,30 @@ def _single(
         yield first + np.searchsorted(ends, near, "right"), places[near]
 
 
-def _masks(bits: int) -> list[np.uint64]:
-    """Returns for each two of bits + 2 bands what leaves of a hash their bits alone."""
+def _masks(bits: int) -> list[tuple[np.uint64, list[np.uint64]]]:
+    """Returns for each two of bits + 2 bands what leaves of a hash their bits alone.
+
+    Beside it, the other bands before the second of them: hashes that agree in one of these are
+    found by an earlier mask.
+    """
     num_bands = bits + 2
     # Bits are dealt in turn: neighbours say much the same, and a band of them would tell less.
     bands = [
-        sum(1 << bit for bit in range(band, _HASH_BITS, num_bands)) for band in range(num_bands)
+        np.uint64(sum(1 << bit for bit in range(band, _HASH_BITS, num_bands)))
+        for band in range(num_bands)
     ]
-    return [np.uint64(one | other) for one, other in itertools.combinations(bands, 2)]
+    return [
+        (bands[one] | bands[other], bands[:one] + bands[one + 1 : other])
+        for one, other in itertools.combinations(range(num_bands), 2)
+    ]
+
+
+def _differ(differences: Hashes, bands: Sequence[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Tells of which pairs of hashes, given as their differing bits, all of some bands differ."""
+    found = np.ones(len(differences), bool)
+    for band in bands:
+        found &= (differences & band) != 0
+    return found
 
 
 def _batches(counts: Indices) -> Iterator[tuple[int, int]]:

@@ -169,7 +169,7 @@ def _leaks(
 ) -> dict[str, dict[str, int]]:
     by_id = {reference.image_id: reference for reference, _ in scanned}
     copies = [(by_id[copy], by_id[kept]) for copy, kept in duplicates.items()]
-    return splits.leaks([reference for reference, _ in unique], tied.pairs, copies)
+    return splits.leaks([reference for reference, _ in unique], tied.alike, copies)
 
 
 def _by_split(items: Sequence[Scanned], options: Options) -> dict[str, list[Scanned]]:

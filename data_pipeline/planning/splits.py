@@ -3,8 +3,9 @@
 import bisect
 import collections
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from data_pipeline.planning.near_duplicates import Alike
 from data_pipeline.references import LEAK, Reference, Reject
 from tfrecords import names
 
@@ -71,14 +72,14 @@ def leaking(references: Sequence[Reference]) -> tuple[Reject, ...]:
 
 def leaks(
     references: Sequence[Reference],
-    pairs: Sequence[tuple[int, int]],
+    alike: Alike,
     copies: Sequence[tuple[Reference, Reference]],
 ) -> dict[str, dict[str, int]]:
     """Returns how many files of one of the source's splits are in another one as well.
 
     Args:
       references: without exact copies, with the source's own group_ids.
-      pairs: indices of references that look alike.
+      alike: which of the references look alike.
       copies: exact copies, each beside the one that is kept.
 
     Returns:
@@ -90,7 +91,7 @@ def leaks(
         by_group[reference.group_id].append(reference)
     return {
         "exact_copies": _across(copies),
-        "near_duplicates": _across([(references[i], references[j]) for i, j in pairs]),
+        "near_duplicates": _across(_alike_across(references, alike)),
         "groups": _across(
             [
                 (reference, other)
@@ -102,7 +103,25 @@ def leaks(
     }
 
 
-def _across(pairs: Sequence[tuple[Reference, Reference]]) -> dict[str, int]:
+def _alike_across(
+    references: Sequence[Reference], alike: Alike
+) -> Iterator[tuple[Reference, Reference]]:
+    """Yields each file beside one that looks alike, of each split that has such."""
+    firsts = alike.firsts.tolist()
+    some: dict[int, dict[str, Reference]] = collections.defaultdict(dict)
+    for reference, first in zip(references, firsts, strict=True):
+        some[first].setdefault(of_source(reference), reference)
+    # Of each signature and split one: thousands may look like thousands.
+    around = {first: dict(there) for first, there in some.items()}
+    for one, other in alike.pairs.tolist():
+        around[one] |= some[other]
+        around[other] |= some[one]
+    for reference, first in zip(references, firsts, strict=True):
+        for other_reference in around[first].values():
+            yield reference, other_reference
+
+
+def _across(pairs: Iterable[tuple[Reference, Reference]]) -> dict[str, int]:
     found: dict[str, set[str]] = {"train-validation": set(), "train-test": set()}
     found["validation-test"] = set()
     for one, other in pairs:

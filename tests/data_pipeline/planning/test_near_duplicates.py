@@ -1,6 +1,7 @@
 """The quality is tested on the painted sample, with the copies that people make of pictures."""
 
 import io
+import itertools
 
 import hypothesis
 import numpy as np
@@ -60,14 +61,14 @@ def test_of_planted_copies_95_percent_are_found(kind, painted_jpegs, painted_sig
         copy = COPIES[kind](Image.open(io.BytesIO(jpeg)))
         copy.save(file, "JPEG", quality=50 if kind == "quality 50" else 85)
         copies.append(_signature(file.getvalue()))
-    pairs = near_duplicates.find([*painted_signatures, *copies], 4).tolist()
+    pairs = near_duplicates.find([*painted_signatures, *copies], 4).links()
     found = sum(second - first == NUM_PAINTED for first, second in pairs)
     assert found >= 0.95 * NUM_PAINTED
 
 
 def test_of_unrelated_pairs_at_most_one_in_ten_thousand_is_found(painted_signatures):
     num_pairs = NUM_PAINTED * (NUM_PAINTED - 1) // 2
-    assert len(near_duplicates.find(painted_signatures, 4)) <= num_pairs / 10_000
+    assert near_duplicates.find(painted_signatures, 4).num_pairs <= num_pairs / 10_000
 
 
 @pytest.mark.shared_data
@@ -76,7 +77,7 @@ def test_photographs_of_one_kind_are_not_tied(shared_data):
     signatures = [_signature(path.read_bytes()) for path in paths]
     found = [
         (paths[first].name, paths[second].name)
-        for first, second in near_duplicates.find(signatures, 4)
+        for first, second in near_duplicates.find(signatures, 4).links()
     ]
     assert found == [("images__raccoon-11.jpg", "images__raccoon-116.jpg")]  # one photograph
 
@@ -108,6 +109,27 @@ def test_bands_find_what_comparing_all_finds(hashes, changes, bits, block):
     }
 
 
+def test_every_pair_is_found_once():
+    random = np.random.default_rng(1)
+    hashes = np.uint64(1) << random.integers(0, 64, (40, 2)).astype(np.uint64)
+    hashes = np.bitwise_or.reduce(hashes, axis=1)  # any two of them differ in four bits or less
+    found = [
+        pair
+        for left, right in near_duplicates._within(hashes, hashes, 4)
+        for pair in zip(left.tolist(), right.tolist(), strict=True)
+    ]
+    assert sorted(found) == list(itertools.product(range(40), repeat=2))
+
+
+def test_pictures_of_one_signature_are_compared_as_one(painted_signatures):
+    one, other = painted_signatures[:2]
+    found = near_duplicates.find([one, other, *[one] * 100_000, other], 4)
+    assert found.firsts[[0, 1, 2, 100_001, 100_002]].tolist() == [0, 1, 0, 0, 1]
+    assert found.pairs.tolist() == []
+    assert found.num_pairs == 100_001 * 100_000 // 2 + 1
+    assert sum(1 for _ in found.links()) == 100_001
+
+
 def test_many_random_hashes_have_the_pairs_that_comparing_all_finds():
     random = np.random.default_rng(0)
     asked = random.integers(0, 2**64, 300, np.uint64)
@@ -121,13 +143,14 @@ def test_many_random_hashes_have_the_pairs_that_comparing_all_finds():
 
 def test_no_bits_find_equal_hashes_alone(painted_signatures):
     signatures = [painted_signatures[0], "", painted_signatures[1], painted_signatures[0]]
-    assert near_duplicates.find(signatures, 0).tolist() == [[0, 3]]
+    assert list(near_duplicates.find(signatures, 0).links()) == [(0, 3)]
 
 
 def test_nothing_is_found_where_it_is_switched_off(painted_signatures):
-    assert near_duplicates.find([painted_signatures[0]] * 3, -1).tolist() == []
+    assert near_duplicates.find([painted_signatures[0]] * 3, -1).num_pairs == 0
 
 
 @pytest.mark.parametrize("signatures", [[], [""], ["", "", ""]])
 def test_pictures_without_a_signature_are_like_no_other(signatures):
-    assert near_duplicates.find(signatures, 4).tolist() == []
+    found = near_duplicates.find(signatures, 4)
+    assert (found.num_pairs, list(found.links())) == (0, [])

@@ -1,10 +1,13 @@
 import collections
+import itertools
 
 import hypothesis
+import numpy as np
 import pytest
 from hypothesis import strategies as st
 
 from data_pipeline.planning import splits
+from data_pipeline.planning.near_duplicates import Alike
 from data_pipeline.references import Reference
 from data_pipeline.sources.locations import File
 
@@ -117,12 +120,46 @@ def test_leaks_are_counted_once_for_each_file_of_the_first_split():
         _reference("g", split="train", group="person"),
     ]
     copy = _reference("h", split="validation")
-    found = splits.leaks(references, [(0, 2), (0, 3), (0, 1)], [(copy, references[3])])
+    alike = Alike(np.arange(len(references)), np.array([(0, 1), (0, 2), (0, 3)]))
+    found = splits.leaks(references, alike, [(copy, references[3])])
     assert found == {
         "exact_copies": {"train-validation": 0, "train-test": 0, "validation-test": 1},
         "near_duplicates": {"train-validation": 0, "train-test": 1, "validation-test": 0},
         "groups": {"train-validation": 2, "train-test": 0, "validation-test": 0},
     }
+
+
+SPLITS = st.sampled_from(["train", "validation", "test"])
+
+
+@hypothesis.given(
+    st.lists(st.tuples(st.integers(0, 4), SPLITS), min_size=1, max_size=12),
+    st.sets(st.tuples(st.integers(0, 4), st.integers(0, 4))),
+)
+def test_pictures_of_one_signature_leak_as_all_their_pairs_would(pictures, likes):
+    """A picture is a number that stands for its signature, and a split."""
+    numbers = [number for number, _ in pictures]
+    references = [_reference(str(i), split=split) for i, (_, split) in enumerate(pictures)]
+    together = {frozenset(like) for like in likes}
+    places = sorted({numbers.index(number) for number in numbers})
+    pairs = [
+        pair
+        for pair in itertools.combinations(places, 2)
+        if frozenset(numbers[place] for place in pair) in together
+    ]
+    alike = Alike(
+        np.array([numbers.index(number) for number in numbers]),
+        np.array(pairs, np.int64).reshape(-1, 2),
+    )
+    every = [
+        pair
+        for pair in itertools.combinations(range(len(pictures)), 2)
+        if len({numbers[place] for place in pair}) == 1
+        or frozenset(numbers[place] for place in pair) in together
+    ]
+    one_by_one = Alike(np.arange(len(pictures)), np.array(every, np.int64).reshape(-1, 2))
+    assert splits.leaks(references, alike, []) == splits.leaks(references, one_by_one, [])
+    assert alike.num_pairs == one_by_one.num_pairs == len(every)
 
 
 @pytest.mark.parametrize("split", ["train", None])
