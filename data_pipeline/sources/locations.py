@@ -16,7 +16,8 @@ from typing import ClassVar, Protocol
 from data_pipeline.sample import painter
 from tfrecords import example, exits, framing
 
-_LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip member: signature, lengths of name and extra
+_LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip member: lengths of name and extra
+_NAME_BYTES = 512  # of a member's name and extra, mostly much less
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 
 # Of an image of 256 pixels on a local disk: to open, read, hash and decode a grey thumbnail.
@@ -83,20 +84,26 @@ class ZipMember:
 
     def read(self) -> bytes:
         """Reads and unpacks the member; never more than the size it was listed with."""
-        with pathlib.Path(self.archive.path).open("rb") as file:
-            file.seek(self.offset)
-            signature, name_length, extra_length = _LOCAL_HEADER.unpack(
-                file.read(_LOCAL_HEADER.size)
-            )
-            if signature != _LOCAL_SIGNATURE:
-                raise OSError(f"no member begins at byte {self.offset} of {self.archive.path}")
-            file.seek(name_length + extra_length, 1)
-            data = file.read(self.compressed_size)
+        data = self._packed()
         if self.method == zipfile.ZIP_DEFLATED:
             data = _inflate(data, self.size)
         if len(data) != self.size or zlib.crc32(data) != self.crc:
             raise OSError(f"the member at byte {self.offset} of {self.archive.path} is damaged")
         return data
+
+    def _packed(self) -> bytes:
+        """Reads the member as it lies in the archive; less than that where the archive ends."""
+        with pathlib.Path(self.archive.path).open("rb", buffering=0) as file:
+            file.seek(self.offset)
+            # All at one go, unless the name is very long.
+            data = file.read(_LOCAL_HEADER.size + _NAME_BYTES + self.compressed_size)
+            if not data.startswith(_LOCAL_SIGNATURE) or len(data) < _LOCAL_HEADER.size:
+                raise OSError(f"no member begins at byte {self.offset} of {self.archive.path}")
+            start = _LOCAL_HEADER.size + sum(_LOCAL_HEADER.unpack_from(data))
+            end = start + self.compressed_size
+            while len(data) < end and (more := file.read(end - len(data))):
+                data += more
+        return data[start:end]
 
 
 @dataclasses.dataclass(frozen=True)

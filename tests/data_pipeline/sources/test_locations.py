@@ -48,6 +48,30 @@ def test_a_member_is_outdated_where_its_archive_is(tmp_path):
     assert locations.is_outdated(fingerprint, tmp_path)
 
 
+def test_a_member_with_a_very_long_name_is_read_whole(tmp_path):
+    path = tmp_path / "images.zip"
+    name = "/".join(["folder" * 30] * 8) + "/1.jpg"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, b"content")
+    (entry,) = entries.find(path)
+    assert entry.path == name
+    assert entry.location.read() == b"content"
+
+
+@pytest.mark.parametrize(
+    ("left", "message"),
+    [(0, "no member begins at byte 0"), (20, "no member begins"), (40, "at byte 0 of .* damaged")],
+)
+def test_a_member_of_an_archive_that_was_cut_since_cannot_be_read(tmp_path, left, message):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/1.jpg", b"content")
+    (entry,) = entries.find(path)
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(OSError, match=message):
+        entry.location.read()
+
+
 def test_a_painting_is_of_no_source(tmp_path):
     painting = locations.Painting("animals", False, 0, 1)
     assert not locations.is_outdated(painting.fingerprint, tmp_path)
