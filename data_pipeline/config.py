@@ -100,7 +100,7 @@ class BuildConfig:
     )
     max_faces: int = settings.number(1, 1, 64, "Faces of a frame, the largest first.")
     num_workers: int = settings.number(
-        0, 0, 1024, "Worker processes; 0 chooses by the work and the machine."
+        0, 0, 1024, "Processes that open files; 0 chooses by the work and the machine."
     )
     overwrite: bool = settings.switch(False, "Replace a dataset that was built otherwise.")
     dry_run: bool = settings.switch(False, "Say what would be built, or why not; write nothing.")
