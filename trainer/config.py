@@ -93,6 +93,9 @@ class TrainConfig:
     schedule: str = settings.choice("cosine", SCHEDULES, "After the warm-up")
     warmup_epochs: float = settings.number(0.5, 0, 1000, "Epochs of linear warm-up.")
     clip_norm: float = settings.number(1.0, 0, 1e9, "The largest norm of the gradient; 0: any.")
+    ema_momentum: float = settings.number(
+        0.0, 0, 0.99999, "Momentum of an average of the weights that is used for them; 0: none."
+    )
     augment: str = settings.choice("flip_crop", AUGMENTATIONS, "Changes of training images")
     feature_cache: bool = settings.switch(
         True,

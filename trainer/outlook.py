@@ -12,7 +12,7 @@ from trainer import strategies, task
 from trainer.augment import policies
 from trainer.capacity import planning
 from trainer.networks import backbones, models
-from trainer.running import phases, steps
+from trainer.running import phases, steps, updates
 
 PROBE_EXAMPLES = 8
 PROBE_STEPS = 3
@@ -95,7 +95,7 @@ def _phase(
     pretrained = config.model in backbones.PRETRAINED and config.weights != "none"
     phases.prepare(phase, classifier, pretrained=pretrained)
     local = config.global_batch_size // replicas
-    estimated = planning.estimate(classifier)
+    estimated = planning.estimate(config, classifier)
     choice = planning.choose(
         config, classifier, num_replicas=replicas, saved=0, remembered_size=None
     )
@@ -131,7 +131,7 @@ def _seconds_per_example(classifier: models.Classifier, config: configs.TrainCon
     step = steps.TrainStep(
         tf.distribute.get_strategy(),
         classifier,
-        optimizer,
+        updates.Update(optimizer, classifier.trainable_variables),
         augment=policies.POLICIES[config.augment],
         positive=1,
         global_batch_size=PROBE_EXAMPLES,

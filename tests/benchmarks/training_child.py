@@ -16,10 +16,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer import config as configs
 from trainer.augment import policies
 from trainer.capacity import planning
 from trainer.networks import models
-from trainer.running import steps
+from trainer.running import steps, updates
 
 NUM_STEPS = 3
 
@@ -41,7 +42,7 @@ def main(model: str, size: int, batch_size: int, micro_batch: int, phase: str) -
     step = steps.TrainStep(
         tf.distribute.get_strategy(),
         classifier,
-        optimizer,
+        updates.Update(optimizer, classifier.trainable_variables),
         augment=policies.POLICIES["flip_crop"],
         positive=1,
         global_batch_size=batch_size,
@@ -62,7 +63,7 @@ def main(model: str, size: int, batch_size: int, micro_batch: int, phase: str) -
         float(step(batch, tf.constant([0, number], tf.int64))["loss"])
         seconds.append(time.perf_counter() - start)
         processor.append(time.process_time() - started)
-    estimated = planning.estimate(classifier)
+    estimated = planning.estimate(configs.TrainConfig(), classifier)
     found = {
         "peak_bytes": _peak_bytes() - baseline,
         "planned_bytes": estimated.total(micro_batch, in_pieces=micro_batch < batch_size),

@@ -45,6 +45,7 @@ def test_a_choice_that_does_not_exist_is_refused(field, value, message):
         ("epochs", -1, "--epochs must lie between 0 and 100000."),
         ("patience", 0, "--patience must lie between 1 and 100000."),
         ("log_steps", 0, "--log_steps must lie between 1 and 1.07374e+09."),
+        ("ema_momentum", 1.0, "--ema_momentum must lie between 0 and 0.99999."),
         ("seed", -1, "--seed must lie between 0 and 2e+09."),
     ],
 )

@@ -322,6 +322,32 @@ def test_a_rollback_is_resumed_to_the_same_bits(make_config, tmp_path, monkeypat
     assert resumed["rollbacks"] == 1
 
 
+def test_an_average_of_the_weights_is_bundled_and_resumed_to_the_same_bits(
+    make_config, tmp_path, monkeypatch, stop_after, undisturbed
+):
+    _faults(monkeypatch, 3, 4)
+    changes = {"max_skipped_steps": 2, "log_steps": 1, "checkpoint_steps": 2, "ema_momentum": 0.9}
+    whole = training.train_and_evaluate(make_config(**changes, run_dir=str(tmp_path / "whole")))
+    for checks in (2, 5, 2):  # before a skipped step and its rollback, in a validation, after it
+        with stop_after(checks):
+            training.train_and_evaluate(make_config(**changes))
+    resumed = training.train_and_evaluate(make_config(**changes))
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    assert resumed["rollbacks"] == 1
+    assert resumed["validation"] == whole["validation"]
+
+
+def test_what_is_kept_of_the_best_epoch_is_the_average(make_config, tmp_path):
+    training.train_and_evaluate(make_config(epochs=1, ema_momentum=0.9))
+    saved = tf.train.load_checkpoint(str(tmp_path / "run/checkpoints/train"))
+    average, trained = (
+        saved.get_tensor(f"{name}/.ATTRIBUTES/VARIABLE_VALUE")
+        for name in ("average/averages/0", "model/backbone/_operations/1/_kernel/_value")
+    )
+    kernel = bundle.load(tmp_path / "run/bundle").classifier.trainable_variables[0].numpy()
+    assert kernel.tolist() == average.tolist() != trained.tolist()
+
+
 def test_training_that_goes_wrong_again_and_again_ends_with_a_diagnosis(
     make_config, tmp_path, monkeypatch
 ):

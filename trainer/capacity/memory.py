@@ -126,12 +126,14 @@ class Estimate:
       parameters, trainable_parameters: their numbers.
       activations_per_example: see `peak_bytes_per_example`.
       num_operations: of the graph.
+      kept_copies: of the trainable weights, by the optimizer and beside it.
     """
 
     parameters: int
     trainable_parameters: int
     activations_per_example: int
     num_operations: int = 0
+    kept_copies: int = ADAM_SLOTS
 
     @property
     def weights(self) -> int:
@@ -145,8 +147,8 @@ class Estimate:
 
     @property
     def optimizer(self) -> int:
-        """What the optimizer keeps."""
-        return 4 * self.trainable_parameters * ADAM_SLOTS
+        """What the optimizer keeps, and what is kept beside it."""
+        return 4 * self.trainable_parameters * self.kept_copies
 
     def total(self, micro_batch: int, *, in_pieces: bool = False) -> int:
         """Returns the peak at a micro-batch; `in_pieces` if it is not the whole batch.

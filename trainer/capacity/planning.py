@@ -22,11 +22,14 @@ class Choice:
     reason: str
 
 
-def estimate(classifier: models.Classifier) -> memory.Estimate:
+def estimate(config: configs.TrainConfig, classifier: models.Classifier) -> memory.Estimate:
     """Returns the memory of a training step with the layers that are trainable now."""
     total, trainable = classifier.num_parameters()
     graph = operations.of_classifier(classifier)
-    return memory.Estimate(total, trainable, memory.peak_bytes_per_example(graph), len(graph))
+    kept_copies = memory.ADAM_SLOTS + bool(config.ema_momentum)
+    return memory.Estimate(
+        total, trainable, memory.peak_bytes_per_example(graph), len(graph), kept_copies
+    )
 
 
 def device_memory(config: configs.TrainConfig, num_replicas: int) -> int | None:
@@ -75,7 +78,7 @@ def choose(
       remembered_size: of an earlier run, if any.
     """
     local = config.global_batch_size // num_replicas
-    estimated = estimate(classifier)
+    estimated = estimate(config, classifier)
     available = device_memory(config, num_replicas)
     size = micro_batches.asked_for(config.micro_batch, local)
     bounds = [size or fitting(estimated, local, available)]

@@ -100,7 +100,7 @@ class Counters(tf.Module):
 
 
 class PhaseCheckpoints:
-    """The checkpoints of one phase: weights, optimizer and counters."""
+    """The checkpoints of one phase: weights, optimizer, counters, and more by name."""
 
     def __init__(
         self,
@@ -108,9 +108,10 @@ class PhaseCheckpoints:
         classifier: models.Classifier,
         optimizer: keras.optimizers.Optimizer,
         counters: Counters,
+        **kept: tf.Module,
     ):
         self._checkpoint = tf.train.Checkpoint(
-            model=classifier, optimizer=optimizer, counters=counters
+            model=classifier, optimizer=optimizer, counters=counters, **kept
         )
         self._manager = _manager(self._checkpoint, directory, KEPT)
         self._directory = directory

@@ -4,6 +4,7 @@ The state is that of the checkpoint and nothing else: the order of the examples,
 and the dropout are functions of (seed, epoch, step).
 """
 
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,16 @@ from trainer import run_directory, strategies
 from trainer.augment import policies
 from trainer.capacity import planning, remembered, resources
 from trainer.reporting import events, progress
-from trainer.running import checkpoints, diagnosis, phases, recovery, steps, transaction, validation
+from trainer.running import (
+    checkpoints,
+    diagnosis,
+    phases,
+    recovery,
+    steps,
+    transaction,
+    updates,
+    validation,
+)
 from trainer.running.run import Run
 
 
@@ -37,16 +47,23 @@ class PhaseLoop:
                 config, phase, run.task.steps_per_epoch, run.counters.rate_scale
             )
             self._optimizer.build(run.classifier.trainable_variables)
+            self._average = phases.average(config, run.classifier)
         self._run = run
         self._phase = phase
         self._epochs_before = epochs_before
         self._store = checkpoints.PhaseCheckpoints(
-            run.directory / phase.name, run.classifier, self._optimizer, run.counters
+            run.directory / phase.name,
+            run.classifier,
+            self._optimizer,
+            run.counters,
+            **({"average": self._average} if self._average else {}),
         )
         self._train_step = steps.TrainStep(
             run.strategy,
             run.classifier,
-            self._optimizer,
+            updates.Update(
+                self._optimizer, run.classifier.trainable_variables, average=self._average
+            ),
             augment=policies.POLICIES[config.augment],
             positive=run.task.positive,
             global_batch_size=config.global_batch_size,
@@ -129,10 +146,14 @@ class PhaseLoop:
                 self._train_epoch(log)
                 self._save()
             # All is saved: there is nothing to do for a process that is stopped in a validation.
-            with self._run.stop.at_rest(lambda: None):
+            with self._run.stop.at_rest(lambda: None), self._averaged_weights():
                 validation.validate(self._run, self._phase, log)
             counters.epoch.assign_add(1)
             counters.start_epoch()
+
+    def _averaged_weights(self) -> contextlib.AbstractContextManager[None]:
+        """Has the model's weights be their average, if there is one."""
+        return self._average.in_place() if self._average else contextlib.nullcontext()
 
     def _train_epoch(self, log: events.EventLog) -> None:
         config, counters = self._run.task.config, self._run.counters

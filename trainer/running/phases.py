@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfrecords import exits
 from trainer import config as configs
 from trainer.networks import backbones, models
+from trainer.running import averaging
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,3 +110,13 @@ def optimizer(
     if config.optimizer == "adamw":
         return keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, **clipping)
     return keras.optimizers.Adam(schedule, **clipping)
+
+
+def average(
+    config: configs.TrainConfig, classifier: models.Classifier
+) -> averaging.WeightsAverage | None:
+    """Returns the moving average of what the phase changes of a model, if there is to be one."""
+    if not config.ema_momentum:
+        return None
+    learnt = [*classifier.trainable_variables, *classifier.learnt_statistics]
+    return averaging.WeightsAverage([variable.value for variable in learnt], config.ema_momentum)

@@ -10,12 +10,12 @@ clipping, one update.
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from trainer import strategies
 from trainer.capacity import out_of_memory
 from trainer.networks import dropout, models
+from trainer.running import updates
 
 Batch = dict[str, tf.Tensor]
 FEATURES = "features"  # of a frozen backbone, in place of the images
@@ -58,8 +58,7 @@ class TrainStep:
     Args:
       strategy: where it runs.
       classifier: the model; made in the strategy's scope.
-      optimizer: built, in the strategy's scope. It gets the summed gradient, so that what it clips
-        is the gradient of the global batch.
+      update: of the weights, with the gradient of the global batch.
       augment: from (images, noise) to images, on the device.
       positive: the index of the class that a single logit speaks of.
       global_batch_size: of all replicas together.
@@ -71,7 +70,7 @@ class TrainStep:
         self,
         strategy: tf.distribute.Strategy,
         classifier: models.Classifier,
-        optimizer: keras.optimizers.Optimizer,
+        update: updates.Update,
         *,
         augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
         positive: int,
@@ -81,7 +80,7 @@ class TrainStep:
     ):
         self._strategy = strategy
         self._classifier = classifier
-        self._optimizer = optimizer
+        self._update_weights = update
         self._augment = augment
         self._positive = positive
         self._global_batch_size = global_batch_size
@@ -240,7 +239,7 @@ class TrainStep:
         }
 
     def _update(self, gradients: list[Any]) -> float:
-        self._optimizer.apply(gradients, self._variables)
+        self._update_weights(gradients)
         return 0.0
 
     def _skip(self, statistics: Any) -> float:

@@ -19,7 +19,7 @@ def choose(monkeypatch):
     estimate = memory.Estimate(1, 1, 10**8)
     monkeypatch.setattr(memory, "ACTIVATION_SAFETY", 1.0)
     monkeypatch.setattr(memory, "OVERHEAD_BYTES", 0)
-    monkeypatch.setattr(planning, "estimate", lambda classifier: estimate)
+    monkeypatch.setattr(planning, "estimate", lambda config, classifier: estimate)
 
     def call(saved=0, remembered_size=None, **changes):
         return planning.choose(
@@ -83,9 +83,11 @@ def test_the_key_names_all_that_the_memory_depends_on():
 def test_the_estimate_is_of_the_layers_that_train(tiny_backbone):
     classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1))
     classifier.freeze_backbone()
-    frozen = planning.estimate(classifier)
+    frozen = planning.estimate(_config(), classifier)
     assert (frozen.parameters, frozen.trainable_parameters) == (63, 6)
     classifier.unfreeze_from("0", train_batch_norm=False)
-    whole = planning.estimate(classifier)
+    whole = planning.estimate(_config(), classifier)
     assert (whole.parameters, whole.trainable_parameters) == (63, 55)
     assert whole.total(8) > frozen.total(8)
+    averaged = planning.estimate(_config(ema_momentum=0.9), classifier)
+    assert averaged.total(8) == whole.total(8) + 4 * 55

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from trainer import strategies
 from trainer.networks import backbones, capsule, models
-from trainer.running import steps
+from trainer.running import steps, updates
 
 LOG3 = math.log(3)
 SEED = [0, 7]
@@ -115,7 +115,7 @@ class _Training:
         self.step = steps.TrainStep(
             self.strategy,
             self.classifier,
-            self.optimizer,
+            updates.Update(self.optimizer, self.classifier.trainable_variables),
             augment=self.change,
             positive=1,
             global_batch_size=8,
