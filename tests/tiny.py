@@ -2,6 +2,7 @@
 
 import io
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -33,10 +34,12 @@ def write(
     class_names: tuple[str, ...] = ("real", "fake"),
     group_size: int = 1,
     target_name: str = "label",
+    labels: Sequence[int] | None = None,
 ) -> pathlib.Path:
     """Writes a dataset whose label can be told from the shade; returns its directory.
 
-    Examples that follow one another are of one group, `group_size` of them.
+    Examples that follow one another are of one group, `group_size` of them. Their labels take
+    turns, unless those of the training examples are given.
     """
     directory = data_dir / name / "1.0.0"
     directory.mkdir(parents=True)
@@ -52,6 +55,7 @@ def write(
             size,
             {target_name: target},
             group_size,
+            labels if labels and split == "train" else [i % len(class_names) for i in range(count)],
         )
         for split, count in counts.items()
         if count
@@ -85,6 +89,7 @@ def _split(
     size: int,
     targets: dict[str, manifests.Target],
     group_size: int,
+    labels: Sequence[int],
 ) -> manifests.Split:
     ((target_name, target),) = targets.items()
     written, classes = [], len(target.class_names)
@@ -92,7 +97,7 @@ def _split(
         file_name = names.shard(name, split, shard, shards)
         with framing.RecordWriter(directory / file_name) as writer:
             for index in range(shard, count, shards):
-                label = index % classes
+                label = labels[index]
                 shade = 60 + label * 120 // (classes - 1)
                 image_id = f"{split}/{index:04d}.jpg"
                 group_id = f"{split}/{index // group_size * group_size:04d}.jpg"
@@ -101,5 +106,5 @@ def _split(
                 )
                 writer.write(record.serialize())
         written.append(manifests.Shard(file_name, writer.records, writer.num_bytes, writer.sha256))
-    totals = {c: len(range(i, count, classes)) for i, c in enumerate(target.class_names)}
+    totals = {c: list(labels).count(i) for i, c in enumerate(target.class_names)}
     return manifests.Split(tuple(written), {target_name: totals})

@@ -9,12 +9,12 @@ another order, mixes some of them, and shuffles the serialized records within wi
 because a window of decoded images takes ten times the memory.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from tfrecords import dataset, exits, holdout, schema
+from tfrecords import balancing, dataset, exits, holdout, schema
 
 WINDOW_RECORDS = 2048  # shuffled together: 60 MB of records at 30 kB each
 CYCLE_SHARDS = 8  # mixed with one another
@@ -23,7 +23,13 @@ BLOCK_RECORDS = 16  # read from one shard before the next one's turn
 
 
 def for_train(
-    source: dataset.Dataset, split: str, *, seed: int, epoch: int, start: int = 0
+    source: dataset.Dataset,
+    split: str,
+    *,
+    seed: int,
+    epoch: int,
+    start: int = 0,
+    balanced: str | None = None,
 ) -> tf.data.Dataset:
     """Returns one epoch of a split, in an order that is a function of (seed, epoch).
 
@@ -34,16 +40,29 @@ def for_train(
       epoch: counted from 0.
       start: the position in the epoch from which to go on; what lies before is read past, not
         decoded.
+      balanced: the target whose classes come equally often, by default as often as they are there.
+        An epoch is as long as before: examples of rare classes come several times, and of frequent
+        ones each epoch leaves out others.
 
     Returns:
       A dataset of (position, serialized): int64 scalars `start`, `start + 1`, ... and string
       scalars.
     """
     paths = [str(path) for path in source.shard_paths(split)]
+
+    def labels(batch: tf.Tensor) -> tf.Tensor:
+        return tf.io.parse_example(batch, {balanced: tf.io.FixedLenFeature([], tf.int64)})[balanced]
+
+    def part(records: tf.data.Dataset, random: np.random.Generator) -> tf.data.Dataset:
+        records = _part(source, split, records)
+        if not balanced:
+            return records
+        return _balance(records, labels, class_counts(source, split, balanced), random)
+
     return _epoch(
         np.array(paths),
         tf.data.TFRecordDataset,
-        lambda records: _part(source, split, records),
+        part,
         seed=seed,
         epoch=epoch,
         start=start,
@@ -58,6 +77,7 @@ def order_of_train(
     seed: int,
     epoch: int,
     start: int = 0,
+    balanced: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Returns the order of `for_train` without reading a record.
 
@@ -68,6 +88,8 @@ def order_of_train(
       seed: any integer.
       epoch: counted from 0.
       start: the position in the epoch from which to go on.
+      balanced: int64 [records], by the index of `stored` the class of a member, of which all are
+        to come equally often; by default they come as often as they are there.
 
     Returns:
       A dataset of (position, index), int64 scalars: which record, as `stored` counts them, stands
@@ -75,10 +97,18 @@ def order_of_train(
     """
     ends = np.cumsum(_stored_records(source, split))
     bounds = np.stack([np.append(0, ends[:-1]), ends], axis=1)
+
+    def part(indices: tf.data.Dataset, random: np.random.Generator) -> tf.data.Dataset:
+        indices = indices.filter(lambda index: tf.gather(is_member, index))
+        if balanced is None:
+            return indices
+        counts = np.bincount(balanced[: len(is_member)][is_member]).tolist()
+        return _balance(indices, lambda batch: tf.gather(balanced, batch), counts, random)
+
     return _epoch(
         bounds,
         lambda bound: tf.data.Dataset.range(bound[0], bound[1]),
-        lambda indices: indices.filter(lambda index: tf.gather(is_member, index)),
+        part,
         seed=seed,
         epoch=epoch,
         start=start,
@@ -101,6 +131,12 @@ def for_eval(source: dataset.Dataset, split: str) -> tf.data.Dataset:
     """Returns each record of a split once, in stored order, as (position, serialized)."""
     records = tf.data.TFRecordDataset([str(path) for path in source.shard_paths(split)])
     return _part(source, split, records).enumerate()
+
+
+def class_counts(source: dataset.Dataset, split: str, target: str) -> list[int]:
+    """Returns the number of a split's examples of each class, in the order of the indices."""
+    counts = source.split(split).counts[target]
+    return [counts.get(name, 0) for name in source.target(target).class_names]
 
 
 def parse(serialized: tf.Tensor, target: str) -> dict[str, tf.Tensor]:
@@ -173,7 +209,7 @@ def _count(source: dataset.Dataset, shard: str, end: int) -> dict[str, dict[str,
 def _epoch(
     shards: np.ndarray,
     open_shard: Callable[[tf.Tensor], tf.data.Dataset],
-    part: Callable[[tf.data.Dataset], tf.data.Dataset],
+    part: Callable[[tf.data.Dataset, np.random.Generator], tf.data.Dataset],
     *,
     seed: int,
     epoch: int,
@@ -192,7 +228,7 @@ def _epoch(
     first_window = start // WINDOW_RECORDS
     window_seed = int(random.integers(2**31))
     windows = (
-        part(records)
+        part(records, random)
         .skip(first_window * WINDOW_RECORDS)
         .batch(WINDOW_RECORDS)
         .enumerate(first_window)
@@ -202,6 +238,40 @@ def _epoch(
     )
     shuffled = windows.unbatch().skip(start - first_window * WINDOW_RECORDS)
     return shuffled.enumerate(start)
+
+
+def _balance(
+    records: tf.data.Dataset,
+    labels: Callable[[tf.Tensor], tf.Tensor],
+    counts: Sequence[int],
+    random: np.random.Generator,
+) -> tf.data.Dataset:
+    """Repeats and leaves out records, so that each class comes equally often.
+
+    The n-th record of a class comes as often as what is due of the class, spread over its records
+    evenly, has grown by it. Counting begins at a random n, or a dataset of few shards would lose
+    the same records in each epoch.
+
+    Args:
+      records: of an epoch, whatever stands for them.
+      labels: from several of these to their classes, int64.
+      counts: of the records of each class.
+      random: of the epoch.
+    """
+    present = tf.constant([max(count, 1) for count in counts], tf.int64)
+    quotas = tf.constant(balancing.quotas(counts), tf.int64)
+
+    def repeat(seen: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        classes = labels(batch)
+        is_of_class = tf.one_hot(classes, len(counts), dtype=tf.int64)
+        before = seen + tf.cumsum(is_of_class, exclusive=True)
+        rank = tf.gather(before, classes, batch_dims=1)
+        due, there = tf.gather(quotas, classes), tf.gather(present, classes)
+        times = (rank + 1) * due // there - rank * due // there
+        return seen + tf.reduce_sum(is_of_class, axis=0), tf.repeat(batch, times)
+
+    first = tf.constant(random.integers(0, present.numpy()), tf.int64)
+    return records.batch(COUNTED_RECORDS).scan(first, repeat).unbatch()
 
 
 def _stored_records(source: dataset.Dataset, split: str) -> list[int]:

@@ -10,9 +10,11 @@ from trainer.capacity import micro_batches
 from trainer.networks import backbones
 
 STRATEGIES = ("default", "one_device", "mirrored", "central_storage")
-OPTIMIZERS = ("adam", "adamw")
-SCHEDULES = ("cosine", "constant")
+OPTIMIZERS = ("adam", "adamw", "sgd", "lion")
+SCHEDULES = ("cosine", "constant", "step", "plateau")
 MONITORS = ("loss", "accuracy", "auc")
+NONE, BALANCED = "none", "balanced"
+CLASS_WEIGHTS = (NONE, BALANCED)
 AUTO, PER_CLASS = "auto", "per_class"
 HEADS = ("gap", "flatten")
 LOGITS = (AUTO, PER_CLASS)
@@ -75,7 +77,11 @@ class TrainConfig:
         12, 0, 100_000, "Epochs at most; of the head, if there is a backbone."
     )
     fine_tune_epochs: int = settings.number(0, 0, 100_000, "Epochs of fine-tuning at most.")
-    fine_tune_from: str = settings.text("0", "The first layer to fine-tune: its name or index.")
+    fine_tune_from: str = settings.text(
+        "0",
+        "The first layer to fine-tune: its name or index. Several of them, the last layer of all "
+        "first, unfreeze the backbone step by step, each for --fine_tune_epochs.",
+    )
     global_batch_size: int = settings.number(
         64, 1, 1 << 20, "Examples per step, of all replicas together."
     )
@@ -89,10 +95,32 @@ class TrainConfig:
     optimizer: str = settings.choice("adam", OPTIMIZERS, "The optimizer")
     learning_rate: float = settings.number(3e-3, 0, 10, "The highest learning rate.")
     fine_tune_learning_rate: float = settings.number(1e-5, 0, 10, "The same, of fine-tuning.")
-    weight_decay: float = settings.number(1e-4, 0, 1, "The weight decay of adamw.")
+    layer_decay: float = settings.number(
+        1.0, 0.01, 1, "In fine-tuning, the rate of each layer as a share of that of the next."
+    )
+    weight_decay: float = settings.number(1e-4, 0, 1, "The weight decay of adamw, sgd and lion.")
+    momentum: float = settings.number(0.9, 0, 0.9999, "The momentum of sgd.")
+    nesterov: bool = settings.switch(False, "Whether it is Nesterov's.")
     schedule: str = settings.choice("cosine", SCHEDULES, "After the warm-up")
+    decay_epochs: int = settings.number(
+        2,
+        1,
+        100_000,
+        "Epochs from one fall of the rate to the next with step; without improvement with plateau.",
+    )
+    decay_factor: float = settings.number(0.1, 0.001, 0.999, "What the rate falls to then.")
     warmup_epochs: float = settings.number(0.5, 0, 1000, "Epochs of linear warm-up.")
     clip_norm: float = settings.number(1.0, 0, 1e9, "The largest norm of the gradient; 0: any.")
+    label_smoothing: float = settings.number(
+        0.0, 0, 0.9, "The share of each label that is spread over all classes."
+    )
+    class_weights: str = settings.choice(NONE, CLASS_WEIGHTS, "What an example counts by its class")
+    balanced_sampling: bool = settings.switch(
+        False, "Show each class equally often; an epoch is as long as before."
+    )
+    mixup_alpha: float = settings.number(
+        0.0, 0, 10, "Mix images and labels by shares of Beta(alpha, alpha); 0: do not."
+    )
     ema_momentum: float = settings.number(
         0.0, 0, 0.99999, "Momentum of an average of the weights that is used for them; 0: none."
     )
@@ -147,6 +175,8 @@ class TrainConfig:
         settings.check(self)
         micro_batches.check(self.micro_batch)
         self._check_contradictions()
+        self._check_epochs()
+        self._check_classes()
         _ = self.head_unit_counts, self.device_indices
         if not self.epochs and not self.fine_tune_epochs:
             raise exits.UsageError(
@@ -166,9 +196,15 @@ class TrainConfig:
                 "--strategy=one_device, mirrored or central_storage",
                 self.strategy != "default",
             ),
-            (("weight_decay",), "--optimizer=adamw", self.optimizer == "adamw"),
+            (("weight_decay",), "--optimizer=adamw, sgd or lion", self.optimizer != "adam"),
+            (("momentum", "nesterov"), "--optimizer=sgd", self.optimizer == "sgd"),
             (
-                ("fine_tune_from", "fine_tune_learning_rate"),
+                ("decay_epochs", "decay_factor"),
+                "--schedule=step or plateau",
+                self.schedule in ("step", "plateau"),
+            ),
+            (
+                ("fine_tune_from", "fine_tune_learning_rate", "layer_decay"),
                 "--fine_tune_epochs",
                 self.fine_tune_epochs > 0,
             ),
@@ -187,6 +223,9 @@ class TrainConfig:
                         f"--{name} is of use with {needed} alone. Received: --{name}={value}. "
                         f"Add {needed}, or leave it out."
                     )
+
+    def _check_epochs(self) -> None:
+        """Refuses epochs that would never come."""
         for name in ("epochs", "fine_tune_epochs"):
             epochs = getattr(self, name)
             if epochs and self.warmup_epochs >= epochs:
@@ -194,6 +233,31 @@ class TrainConfig:
                     f"--warmup_epochs must be less than the epochs of each phase. Received: "
                     f"--warmup_epochs={self.warmup_epochs:g} --{name}={epochs}."
                 )
+        if self.schedule == "plateau" and self.decay_epochs >= self.patience:
+            raise exits.UsageError(
+                "--decay_epochs must be less than --patience, after which training stops. "
+                f"Received: --decay_epochs={self.decay_epochs} --patience={self.patience}."
+            )
+
+    def _check_classes(self) -> None:
+        """Refuses what would even out the classes twice, or classes that are drawn by lot."""
+        evens = [
+            flag
+            for flag, is_set in (
+                ("--class_weights=balanced", self.class_weights == BALANCED),
+                ("--balanced_sampling", self.balanced_sampling),
+            )
+            if is_set
+        ]
+        if len(evens) > 1:
+            raise exits.UsageError(
+                f"{' and '.join(evens)} even out the classes twice. Use one of them."
+            )
+        if evens and self.shuffle_labels:
+            raise exits.UsageError(
+                f"{evens[0]} goes by the labels of the dataset, and --shuffle_labels draws others. "
+                "Leave one of them out."
+            )
 
     @property
     def head_unit_counts(self) -> tuple[int, ...]:

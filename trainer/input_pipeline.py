@@ -7,7 +7,8 @@ Both functions yield dictionaries of whole global batches, always of the same sh
 - `position`: int64 [batch], the example's place in the epoch,
 - `weight`: float32 [batch], 1, or 0 for the rows that fill the last batch of an evaluation,
 - `noise`: float32 [batch, num_numbers], uniform in [0, 1), for the augmentation on the device; in
-  training alone.
+  training alone,
+- `partner_label`: int64 [batch], and `share`: float32 [batch], where `mixup` mixed the images.
 """
 
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from collections.abc import Iterable
 import tensorflow as tf
 
 from tfrecords import dataset, reader
-from trainer.augment import policies
+from trainer.augment import mixup, policies
 
 DECODE_THREADS = tf.data.AUTOTUNE
 PREFETCH_BATCHES = 2  # a constant: a tuned one has taken all memory
@@ -32,6 +33,8 @@ def for_train(
     policy: policies.Policy,
     start_step: int = 0,
     shuffle_labels: bool = False,
+    balanced: str | None = None,
+    mixup_alpha: float = 0.0,
 ) -> tf.data.Dataset:
     """Returns the batches of one epoch from `start_step` on.
 
@@ -39,7 +42,9 @@ def for_train(
     example is left out for good.
     """
     start = start_step * global_batch_size
-    records = reader.for_train(source, "train", seed=seed, epoch=epoch, start=start)
+    records = reader.for_train(
+        source, "train", seed=seed, epoch=epoch, start=start, balanced=balanced
+    )
 
     def prepare(position: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         example = _example(source, serialized, target, image_size, seed if shuffle_labels else None)
@@ -48,7 +53,12 @@ def for_train(
         return {**example, "image": image, "position": position, "weight": 1.0, "noise": noise}
 
     examples = records.map(prepare, num_parallel_calls=DECODE_THREADS, deterministic=True)
-    return examples.batch(global_batch_size, drop_remainder=True).prefetch(PREFETCH_BATCHES)
+    batches = examples.batch(global_batch_size, drop_remainder=True)
+    if mixup_alpha:
+        batches = batches.map(
+            lambda batch: mixup.mix(batch, alpha=mixup_alpha, seed=seed, epoch=epoch)
+        )
+    return batches.prefetch(PREFETCH_BATCHES)
 
 
 def for_eval(
@@ -140,11 +150,19 @@ def _texts(names: Iterable[bytes]) -> tuple[str, ...]:
 
 
 def image_ids(
-    source: dataset.Dataset, *, seed: int, epoch: int, start: int, count: int
+    source: dataset.Dataset,
+    *,
+    seed: int,
+    epoch: int,
+    start: int,
+    count: int,
+    balanced: str | None = None,
 ) -> list[str]:
     """Returns the image_ids of `count` examples of an epoch of training, from a position on."""
     target = next(iter(source.manifest.targets))
-    records = reader.for_train(source, "train", seed=seed, epoch=epoch, start=start).take(count)
+    records = reader.for_train(
+        source, "train", seed=seed, epoch=epoch, start=start, balanced=balanced
+    ).take(count)
     return [
         reader.parse(serialized, target)["image_id"].numpy().decode(errors="replace")
         for _, serialized in records

@@ -12,7 +12,7 @@ from trainer import strategies, task
 from trainer.augment import policies
 from trainer.capacity import planning
 from trainer.networks import backbones, models
-from trainer.running import phases, steps, updates
+from trainer.running import losses, phases, steps, updates
 
 PROBE_EXAMPLES = 8
 PROBE_STEPS = 3
@@ -61,6 +61,8 @@ def look(
         )
     classes = num_classes or NUM_CLASSES.get(config.target, 2)
     classifier = models.build(task.model_spec(config, size, classes))
+    run_phases = phases.plan(config)
+    phases.check(run_phases, classifier)
     available = planning.device_memory(config, replicas)
     return {
         "model": config.model,
@@ -72,7 +74,7 @@ def look(
         "steps_per_epoch": num_examples // config.global_batch_size if num_examples else None,
         "phases": {
             phase.name: _phase(config, phase, classifier, replicas, num_examples, probes)
-            for phase in phases.plan(config)
+            for phase in run_phases
         },
     }
 
@@ -133,7 +135,7 @@ def _seconds_per_example(classifier: models.Classifier, config: configs.TrainCon
         classifier,
         updates.Update(optimizer, classifier.trainable_variables),
         augment=policies.POLICIES[config.augment],
-        positive=1,
+        loss=losses.Loss(positive=1),
         global_batch_size=PROBE_EXAMPLES,
     )
     taken = []

@@ -5,12 +5,13 @@ import functools
 
 import tensorflow as tf
 
-from tfrecords import dataset, exits
+from tfrecords import dataset, exits, reader
 from tfrecords import manifest as manifests
 from trainer import config as configs
 from trainer import input_pipeline
 from trainer.augment import policies
 from trainer.networks import backbones, models
+from trainer.running import losses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +48,19 @@ class Task:
         return 1 if target.positive is None else target.class_names.index(target.positive)
 
     @property
+    def loss(self) -> losses.Loss:
+        """What training makes small."""
+        weights = None
+        if self.config.class_weights == configs.BALANCED:
+            counts = reader.class_counts(self.source, "train", self.config.target)
+            weights = losses.balanced_weights(counts)
+        return losses.Loss(self.positive, self.config.label_smoothing, weights)
+
+    @property
+    def _balanced(self) -> str | None:
+        return self.config.target if self.config.balanced_sampling else None
+
+    @property
     def image_size(self) -> int:
         """Height and width of the model's images; by default those that the dataset stores."""
         return self.config.image_size or self.source.manifest.image_size
@@ -79,6 +93,8 @@ class Task:
             start_step=start_step,
             shuffle_labels=self.config.shuffle_labels,
             policy=policies.POLICIES[self.config.augment],
+            balanced=self._balanced,
+            mixup_alpha=self.config.mixup_alpha,
         )
 
     def feature_batches(
@@ -106,6 +122,7 @@ class Task:
             epoch=epoch,
             start=step * self.config.global_batch_size,
             count=self.config.global_batch_size,
+            balanced=self._balanced,
         )
 
     def eval_batches(self, split: str) -> tf.data.Dataset:

@@ -112,8 +112,8 @@ def _train(
         # A checkpoint holds all weights; those that training began from are not needed again.
         weights = "none" if has_begun else task.weights
         classifier = pretrained.build(task.model_spec, weights)
-    for phase in run_phases:  # a mistake in a later phase must not cost the first one's work
-        phases.check(phase, classifier)
+    # A mistake in a later phase must not cost the first one's work.
+    phases.check(run_phases, classifier)
     eval_step = steps.make_eval_step(strategy, classifier)
     run = Run(
         task=task,

@@ -20,7 +20,7 @@ from trainer import config as configs
 from trainer.augment import policies
 from trainer.capacity import planning
 from trainer.networks import models
-from trainer.running import steps, updates
+from trainer.running import losses, steps, updates
 
 NUM_STEPS = 3
 
@@ -44,7 +44,7 @@ def main(model: str, size: int, batch_size: int, micro_batch: int, phase: str) -
         classifier,
         updates.Update(optimizer, classifier.trainable_variables),
         augment=policies.POLICIES["flip_crop"],
-        positive=1,
+        loss=losses.Loss(positive=1),
         global_batch_size=batch_size,
         micro_batch=micro_batch,
     )

@@ -167,3 +167,49 @@ def test_the_order_without_records_leaves_out_what_is_held_out(without_validatio
     order = _indices(carved, "train", is_member, seed=0, epoch=2)
     read = _read(reader.for_train(carved, "train", seed=0, epoch=2))
     assert [(position, names[index]) for position, index in order] == read
+
+
+@pytest.fixture
+def uneven(tmp_path):
+    """One shard of twelve examples, of which 10, 1 and 1 are of the classes a, b and c."""
+    return dataset.load(
+        tiny.write(
+            tmp_path, train=12, shards=1, class_names=("a", "b", "c"), labels=[0] * 10 + [1, 2]
+        )
+    )
+
+
+def _labels(records):
+    return [int(reader.parse(serialized, "label")["label"]) for _, serialized in records]
+
+
+def test_balanced_classes_come_equally_often_in_an_epoch_of_the_same_length(uneven):
+    records = reader.for_train(uneven, "train", seed=0, epoch=0, balanced="label")
+    assert sorted(_labels(records)) == [0] * 4 + [1] * 4 + [2] * 4
+    assert [position for position, _ in _read(records)] == list(range(12))
+
+
+def test_of_a_frequent_class_other_examples_come_in_each_epoch(uneven):
+    seen = [
+        name
+        for epoch in range(16)
+        for _, name in _read(
+            reader.for_train(uneven, "train", seed=0, epoch=epoch, balanced="label")
+        )
+    ]
+    assert set(seen) == {f"{index:04d}" for index in range(12)}
+    assert seen.count("0010") == seen.count("0011") == 16 * 4
+
+
+@pytest.mark.parametrize("start", [1, 5, 11])
+def test_a_balanced_epoch_goes_on_where_it_was(uneven, monkeypatch, start):
+    monkeypatch.setattr(reader, "WINDOW_RECORDS", 4)
+    monkeypatch.setattr(reader, "COUNTED_RECORDS", 5)
+    options = {"seed": 5, "epoch": 2, "balanced": "label"}
+    whole = _read(reader.for_train(uneven, "train", **options))
+    assert _read(reader.for_train(uneven, "train", **options, start=start)) == whole[start:]
+
+
+def test_classes_that_are_balanced_already_come_once_each(source):
+    records = reader.for_train(source, "train", seed=3, epoch=1, balanced="label")
+    assert _read(records) == _read(reader.for_train(source, "train", seed=3, epoch=1))

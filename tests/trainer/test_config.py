@@ -14,9 +14,10 @@ from trainer import config as configs
             "tpu",
             "--strategy must be one of default, one_device, mirrored, central_storage.",
         ),
-        ("optimizer", "sgd", "--optimizer must be one of adam, adamw."),
-        ("schedule", "step", "--schedule must be one of cosine, constant."),
+        ("optimizer", "rmsprop", "--optimizer must be one of adam, adamw, sgd, lion."),
+        ("schedule", "linear", "--schedule must be one of cosine, constant, step, plateau."),
         ("monitor", "f1", "--monitor must be one of loss, accuracy, auc."),
+        ("class_weights", "1,2", "--class_weights must be one of none, balanced."),
         ("head", "max", "--head must be one of gap, flatten."),
         ("scaling", "none", "--scaling must be one of own, contrast."),
         ("logits", "2", "--logits must be one of auto, per_class."),
@@ -111,13 +112,28 @@ def test_the_difference_names_both_values_and_fields_that_one_side_lacks():
     [
         ({"logical_cpus": 4}, "--logical_cpus is of use with --strategy=mirrored or central_stora"),
         ({"devices": "1"}, "--devices is of use with --strategy=one_device, mirrored or central_"),
-        ({"weight_decay": 0.1}, "Received: --weight_decay=0.1. Add --optimizer=adamw, or leave"),
+        ({"weight_decay": 0.1}, "Received: --weight_decay=0.1. Add --optimizer=adamw, sgd or lion"),
         ({"fine_tune_from": "9"}, "--fine_tune_from is of use with --fine_tune_epochs alone"),
         ({"fine_tune_learning_rate": 0.1}, "with --fine_tune_epochs alone"),
         ({"warmup_epochs": 3, "epochs": 3}, "--warmup_epochs=3 --epochs=3"),
         (
             {"warmup_epochs": 2, "fine_tune_epochs": 1, "model": "vgg16"},
             "--warmup_epochs=2 --fine_tune_epochs=1",
+        ),
+        ({"nesterov": True}, "--nesterov is of use with --optimizer=sgd alone"),
+        ({"decay_epochs": 3}, "--decay_epochs is of use with --schedule=step or plateau alone"),
+        (
+            {"schedule": "plateau", "decay_epochs": 5},
+            "--decay_epochs must be less than --patience, after which training stops. Received: --",
+        ),
+        ({"layer_decay": 0.9}, "--layer_decay is of use with --fine_tune_epochs alone"),
+        (
+            {"class_weights": "balanced", "balanced_sampling": True},
+            "--class_weights=balanced and --balanced_sampling even out the classes twice. Use one",
+        ),
+        (
+            {"balanced_sampling": True, "shuffle_labels": True},
+            "--balanced_sampling goes by the labels of the dataset, and --shuffle_labels draws oth",
         ),
     ],
 )

@@ -26,7 +26,7 @@ def estimate(config: configs.TrainConfig, classifier: models.Classifier) -> memo
     """Returns the memory of a training step with the layers that are trainable now."""
     total, trainable = classifier.num_parameters()
     graph = operations.of_classifier(classifier)
-    kept_copies = memory.ADAM_SLOTS + bool(config.ema_momentum)
+    kept_copies = memory.ADAM_SLOTS + bool(config.ema_momentum) + (config.layer_decay != 1)
     return memory.Estimate(
         total, trainable, memory.peak_bytes_per_example(graph), len(graph), kept_copies
     )

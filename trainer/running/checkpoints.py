@@ -25,6 +25,7 @@ class Counters(tf.Module):
       global_step: the steps that are done in all phases.
       best_rank, best_step: of the best validation of all phases; the lower pair is better.
       stale_epochs: since the phase last improved.
+      plateau_epochs: since it did, or the learning rate was last lowered for want of it.
       loss_sum, accuracy_sum, skipped: over the steps of the epoch.
       micro_batch: of the phase, 0 before it is chosen.
       skipped_in_a_row: up to now.
@@ -43,6 +44,7 @@ class Counters(tf.Module):
             "step",
             "best_step",
             "stale_epochs",
+            "plateau_epochs",
             "skipped",
             "micro_batch",
             "out_of_memory_retries",
@@ -59,6 +61,7 @@ class Counters(tf.Module):
     def start_phase(self) -> None:
         """Starts counting from 0; the best value so far stays."""
         self.stale_epochs.assign(0)
+        self.plateau_epochs.assign(0)
         self.micro_batch.assign(0)
         self.skipped_in_a_row.assign(0)
         self.rate_scale.assign(1)
@@ -88,6 +91,11 @@ class Counters(tf.Module):
             "loss": float(self.loss_sum) / taken,
             "accuracy": float(self.accuracy_sum) / taken,
         }
+
+    def lower_rate(self, factor: float) -> None:
+        """Lowers the learning rate of the phase, for want of better validations."""
+        self.rate_scale.assign(self.rate_scale * factor)
+        self.plateau_epochs.assign(0)
 
     def improves(self, rank: tuple[float, float]) -> bool:
         """Tells whether a validation is better than the best so far."""

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.networks import models
-from trainer.running import steps
+from trainer.running import losses
 
 NAMED_EXAMPLES = 5
 
@@ -51,10 +51,10 @@ def _explain(
         return f"The first output that is not finite is that of {name}{_of(outputs, image_ids)}."
     with tf.GradientTape() as tape:
         logits = classifier(images, training=True)
-        losses = steps.loss_per_example(labels, logits, positive)
-        loss = tf.reduce_sum(losses)
-    if not _is_finite(losses):
-        return f"All outputs are finite, and the loss is not{_of(losses, image_ids)}."
+        of_examples = losses.cross_entropy(labels, logits, positive)
+        loss = tf.reduce_sum(of_examples)
+    if not _is_finite(of_examples):
+        return f"All outputs are finite, and the loss is not{_of(of_examples, image_ids)}."
     variables = classifier.trainable_variables
     gradients = tape.gradient(loss, [variable.value for variable in variables])
     broken = [v.path for v, g in zip(variables, gradients, strict=True) if not _is_finite(g)]

@@ -24,7 +24,6 @@ from trainer.running import (
     recovery,
     steps,
     transaction,
-    updates,
     validation,
 )
 from trainer.running.run import Run
@@ -48,6 +47,7 @@ class PhaseLoop:
             )
             self._optimizer.build(run.classifier.trainable_variables)
             self._average = phases.average(config, run.classifier)
+            update = phases.update(config, phase, run.classifier, self._optimizer, self._average)
         self._run = run
         self._phase = phase
         self._epochs_before = epochs_before
@@ -61,11 +61,9 @@ class PhaseLoop:
         self._train_step = steps.TrainStep(
             run.strategy,
             run.classifier,
-            updates.Update(
-                self._optimizer, run.classifier.trainable_variables, average=self._average
-            ),
+            update,
             augment=policies.POLICIES[config.augment],
-            positive=run.task.positive,
+            loss=run.task.loss,
             global_batch_size=config.global_batch_size,
             fault=run.faults.in_micro_batch(),
         )

@@ -1,15 +1,16 @@
 """The phases of a run, and the optimizer of each."""
 
 import dataclasses
-from typing import Any
+import itertools
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
 from tfrecords import exits
 from trainer import config as configs
-from trainer.networks import backbones, models
-from trainer.running import averaging
+from trainer.networks import backbones, layer_rates, models
+from trainer.running import averaging, schedules, updates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,16 +18,19 @@ class Phase:
     """A part of a run with a learning rate and a choice of layers of its own.
 
     Attributes:
-      name: `train`, `head` or `fine_tune`; names the directory of its checkpoints.
+      name: `train`, `head`, `fine_tune` or, of several stages, `fine_tune_1` and so on; names the
+        directory of its checkpoints.
       epochs: at the most; early stopping may end it before.
       learning_rate: at its highest, after the warm-up.
       first_layer: of the backbone that trains, by name or index; None freezes the backbone.
+      layer_decay: see `layer_rates`.
     """
 
     name: str
     epochs: int
     learning_rate: float
     first_layer: str | None
+    layer_decay: float = 1.0
 
 
 def plan(config: configs.TrainConfig) -> list[Phase]:
@@ -43,23 +47,34 @@ def plan(config: configs.TrainConfig) -> list[Phase]:
             )
         return [Phase("train", config.epochs, config.learning_rate, "0")]
     head = Phase("head", config.epochs, config.learning_rate, None)
-    fine_tune = Phase(
-        "fine_tune",
-        config.fine_tune_epochs,
-        config.fine_tune_learning_rate,
-        config.fine_tune_from,
-    )
-    return [phase for phase in (head, fine_tune) if phase.epochs]
+    first_layers = config.fine_tune_from.split(",")
+    fine_tune = [
+        Phase(
+            "fine_tune" if len(first_layers) == 1 else f"fine_tune_{number}",
+            config.fine_tune_epochs,
+            config.fine_tune_learning_rate,
+            first_layer,
+            config.layer_decay,
+        )
+        for number, first_layer in enumerate(first_layers, start=1)
+    ]
+    return [phase for phase in (head, *fine_tune) if phase.epochs]
 
 
-def check(phase: Phase, classifier: models.Classifier) -> None:
-    """Checks that the model has the phase's layers.
+def check(run_phases: Sequence[Phase], classifier: models.Classifier) -> None:
+    """Checks that the model has the layers of the phases, and that each trains more than the last.
 
     Raises:
-      UsageError: there is no such layer.
+      UsageError: there is no such layer, or the layers stand in another order.
     """
-    if phase.first_layer is not None:
-        classifier.layer_index(phase.first_layer)
+    layers = [phase.first_layer for phase in run_phases if phase.first_layer is not None]
+    indices = [classifier.layer_index(layer) for layer in layers]
+    if any(after >= before for before, after in itertools.pairwise(indices)):
+        raise exits.UsageError(
+            "--fine_tune_from must name layers from the last to the first, so that each stage "
+            f"trains more of them. Received: {','.join(layers)}, which are layers "
+            f"{', '.join(map(str, indices))} of {classifier.spec.name}."
+        )
 
 
 def prepare(phase: Phase, classifier: models.Classifier, *, pretrained: bool) -> None:
@@ -74,17 +89,6 @@ def prepare(phase: Phase, classifier: models.Classifier, *, pretrained: bool) ->
         classifier.unfreeze_from(phase.first_layer, train_batch_norm=not pretrained)
 
 
-class _Scaled(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule times a variable."""
-
-    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, scale: Any):
-        self._schedule = schedule
-        self._scale = scale
-
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        return self._schedule(step) * self._scale
-
-
 def optimizer(
     config: configs.TrainConfig,
     phase: Phase,
@@ -93,23 +97,42 @@ def optimizer(
 ) -> keras.optimizers.Optimizer:
     """Returns the phase's optimizer.
 
-    Its learning rate is a linear warm-up, then a cosine to zero or constant, times `rate_scale`.
+    Its learning rate is that of `schedules.make`, times `rate_scale`.
     """
-    total = phase.epochs * steps_per_epoch
-    # A phase of one step has none to spare.
-    warmup = min(round(config.warmup_epochs * steps_per_epoch), total - 1)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else phase.learning_rate,
-        decay_steps=total - warmup,
-        alpha=0.0 if config.schedule == "cosine" else 1.0,
-        warmup_target=phase.learning_rate if warmup else None,
-        warmup_steps=warmup,
+    rate = schedules.make(
+        config.schedule,
+        phase.learning_rate,
+        num_steps=phase.epochs * steps_per_epoch,
+        warmup_steps=round(config.warmup_epochs * steps_per_epoch),
+        decay_steps=config.decay_epochs * steps_per_epoch,
+        decay_factor=config.decay_factor,
+        scale=rate_scale,
     )
-    schedule = _Scaled(schedule, rate_scale)
     clipping = {"global_clipnorm": config.clip_norm or None}
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(rate, **clipping)
+    options = {"weight_decay": config.weight_decay, **clipping}
     if config.optimizer == "adamw":
-        return keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, **clipping)
-    return keras.optimizers.Adam(schedule, **clipping)
+        return keras.optimizers.AdamW(rate, **options)
+    if config.optimizer == "lion":  # Chen et al. 2023, arXiv:2302.06675
+        return keras.optimizers.Lion(rate, **options)
+    return keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=config.nesterov, **options)
+
+
+def update(
+    config: configs.TrainConfig,
+    phase: Phase,
+    classifier: models.Classifier,
+    optimizer: keras.optimizers.Optimizer,
+    average: averaging.WeightsAverage | None,
+) -> updates.Update:
+    """Returns what the phase does with a gradient; to be made in the strategy's scope."""
+    return updates.Update(
+        optimizer,
+        classifier.trainable_variables,
+        rates=layer_rates.of_variables(classifier, phase.layer_decay),
+        average=average,
+    )
 
 
 def average(

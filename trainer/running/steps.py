@@ -15,31 +15,10 @@ import tensorflow as tf
 from trainer import strategies
 from trainer.capacity import out_of_memory
 from trainer.networks import dropout, models
-from trainer.running import updates
+from trainer.running import losses, updates
 
 Batch = dict[str, tf.Tensor]
 FEATURES = "features"  # of a frozen backbone, in place of the images
-
-
-def loss_per_example(labels: tf.Tensor, logits: tf.Tensor, positive: int) -> tf.Tensor:
-    """Returns the cross-entropy of each example, float32 [batch].
-
-    Args:
-      labels: int64 [batch], class indices.
-      logits: [batch, 1] for two classes, of the class `positive`; else [batch, num_classes].
-      positive: the index of the class that a single logit speaks of.
-    """
-    if logits.shape[-1] == 1:
-        is_positive = tf.cast(labels == positive, logits.dtype)
-        return tf.nn.sigmoid_cross_entropy_with_logits(is_positive, logits[:, 0])
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-
-
-def is_correct(labels: tf.Tensor, logits: tf.Tensor, positive: int) -> tf.Tensor:
-    """Tells for each example whether its class is the likeliest, bool [batch]."""
-    if logits.shape[-1] == 1:
-        return (logits[:, 0] > 0) == (labels == positive)
-    return tf.argmax(logits, axis=-1) == labels
 
 
 class OutOfMemory(Exception):  # noqa: N818 - what follows from it is for the caller to say
@@ -60,7 +39,7 @@ class TrainStep:
       classifier: the model; made in the strategy's scope.
       update: of the weights, with the gradient of the global batch.
       augment: from (images, noise) to images, on the device.
-      positive: the index of the class that a single logit speaks of.
+      loss: of each example.
       global_batch_size: of all replicas together.
       micro_batch: examples of a replica at a time; a divisor of its batch, by default the whole.
       fault: see `faults.Faults.in_micro_batch`.
@@ -73,7 +52,7 @@ class TrainStep:
         update: updates.Update,
         *,
         augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-        positive: int,
+        loss: losses.Loss,
         global_batch_size: int,
         micro_batch: int | None = None,
         fault: Callable[[int], tf.Tensor] | None = None,
@@ -82,7 +61,7 @@ class TrainStep:
         self._classifier = classifier
         self._update_weights = update
         self._augment = augment
-        self._positive = positive
+        self._loss = loss
         self._global_batch_size = global_batch_size
         self._local_batch_size = global_batch_size // strategy.num_replicas_in_sync
         self._fault = fault
@@ -195,14 +174,15 @@ class TrainStep:
             else:
                 features = self._classifier.features(images, True, example_seeds)
             logits = self._classifier.classify(features, True, example_seeds)
-            losses = loss_per_example(batch["label"], logits, self._positive)
-            losses += self._classifier.feature_loss(batch["label"], features)
-            loss = tf.reduce_sum(losses) / self._global_batch_size
+            of_examples = self._loss(
+                batch, logits, lambda labels: self._classifier.feature_loss(labels, features)
+            )
+            loss = tf.reduce_sum(of_examples) / self._global_batch_size
             if self._fault is not None:
                 loss *= self._fault(self._micro_batch)
         # tf.GradientTape knows tf.Variables, and a keras.Variable only holds one.
         gradients = tape.gradient(loss, [variable.value for variable in self._variables])
-        correct = is_correct(batch["label"], logits, self._positive)
+        correct = losses.is_correct(batch["label"], logits, self._loss.positive)
         return gradients, tf.stack([loss, tf.reduce_sum(tf.cast(correct, tf.float32))])
 
     def _seed_layers(self, seed: tf.Tensor, index: tf.Tensor | int) -> None:

@@ -32,8 +32,9 @@ class Update:
         self._variables = list(variables)
         self._average = average
         self._extended = tf.distribute.get_strategy().extended
-        rates = rates or [1.0] * len(self._variables)
-        slowed = [(v.value, rate) for v, rate in zip(variables, rates, strict=True) if rate != 1]
+        self.rates = list(rates or [1.0] * len(self._variables))
+        pairs = zip(self._variables, self.rates, strict=True)
+        slowed = [(variable.value, rate) for variable, rate in pairs if rate != 1]
         # Copies that are variables lie on each replica, and nothing is sent from one to another.
         self._slowed = [
             (variable, rate, tf.Variable(variable, trainable=False)) for variable, rate in slowed

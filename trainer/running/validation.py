@@ -1,7 +1,7 @@
 """The validation at an epoch's end: what it says, the best weights, and alarms."""
 
 from trainer.reporting import events
-from trainer.running import alarms, phases
+from trainer.running import alarms, phases, schedules
 from trainer.running.run import Run
 
 
@@ -21,6 +21,7 @@ def validate(run: Run, phase: phases.Phase, log: events.EventLog) -> None:
         f"{' (best)' if is_best else ''}",
         global_step,
     )
+    _lower_rate_on_plateau(run)
     for alarm in alarms.find(log.validations()):
         if alarm.step == global_step:
             print(f"ALARM: {alarm.text}.", flush=True)
@@ -33,12 +34,27 @@ def _note_best(run: Run, values: dict[str, float | None]) -> bool:
     rank = _rank(values, run.task.config.monitor)
     if not counters.improves(rank):
         counters.stale_epochs.assign_add(1)
+        counters.plateau_epochs.assign_add(1)
         return False
     counters.best_rank.assign(rank)
     counters.best_step.assign(counters.global_step)
     counters.stale_epochs.assign(0)
+    counters.plateau_epochs.assign(0)
     run.best.save(int(counters.global_step))
     return True
+
+
+def _lower_rate_on_plateau(run: Run) -> None:
+    config, counters = run.task.config, run.counters
+    epochs = int(counters.plateau_epochs)
+    if config.schedule != schedules.PLATEAU or epochs < config.decay_epochs:
+        return
+    counters.lower_rate(config.decay_factor)
+    print(
+        f"The validation {config.monitor} is no better for {epochs} epochs: the learning rate is "
+        f"{float(counters.rate_scale):g} times what it was at first.",
+        flush=True,
+    )
 
 
 def _rank(values: dict[str, float | None], monitor: str) -> tuple[float, float]:

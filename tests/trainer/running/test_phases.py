@@ -1,3 +1,4 @@
+import keras
 import pytest
 
 from tfrecords import exits
@@ -71,6 +72,21 @@ def test_a_phase_of_one_step_has_no_warm_up():
     assert float(schedule(0)) == pytest.approx(0.001)
 
 
+def test_steps_make_the_rate_smaller_from_epoch_to_epoch():
+    rates = _rates([9, 10, 19], warmup_epochs=0, schedule="step", decay_epochs=1, decay_factor=0.5)
+    assert rates == pytest.approx([0.001, 0.0005, 0.0005], abs=1e-9)
+
+
+def test_sgd_and_lion_are_made_as_asked_for():
+    sgd = configs.TrainConfig(optimizer="sgd", momentum=0.8, nesterov=True, weight_decay=0.01)
+    made = phases.optimizer(sgd, phases.plan(sgd)[0], 10)
+    assert (made.momentum, made.nesterov, made.weight_decay) == (0.8, True, 0.01)
+    lion = configs.TrainConfig(optimizer="lion", weight_decay=0.1, clip_norm=2)
+    made = phases.optimizer(lion, phases.plan(lion)[0], 10)
+    assert isinstance(made, keras.optimizers.Lion)
+    assert (made.weight_decay, made.global_clipnorm) == (0.1, 2)
+
+
 def test_adamw_decays_weights_and_adam_does_not():
     adamw = configs.TrainConfig(optimizer="adamw", weight_decay=0.25, clip_norm=3)
     made = phases.optimizer(adamw, phases.plan(adamw)[0], 10)
@@ -100,7 +116,40 @@ def test_only_a_backbone_without_weights_learns_its_statistics(tiny_backbone, pr
 
 def test_a_layer_that_the_model_lacks_is_noticed(tiny_backbone):
     classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1))
-    phases.check(phases.Phase("head", 1, 0.1, None), classifier)
-    phases.check(phases.Phase("fine_tune", 1, 0.1, "norm"), classifier)
+    head = phases.Phase("head", 1, 0.1, None)
+    phases.check([head, phases.Phase("fine_tune", 1, 0.1, "norm")], classifier)
     with pytest.raises(exits.UsageError, match="--fine_tune_from must be a layer's name"):
-        phases.check(phases.Phase("fine_tune", 1, 0.1, "seconb"), classifier)
+        phases.check([head, phases.Phase("fine_tune", 1, 0.1, "seconb")], classifier)
+
+
+def _stages(first_layers):
+    return phases.plan(
+        configs.TrainConfig(model="vgg16", fine_tune_epochs=3, fine_tune_from=first_layers)
+    )
+
+
+def test_layers_are_unfrozen_step_by_step_in_phases_of_their_own():
+    assert _stages("second,norm,0")[1:] == [
+        phases.Phase("fine_tune_1", 3, 1e-5, "second"),
+        phases.Phase("fine_tune_2", 3, 1e-5, "norm"),
+        phases.Phase("fine_tune_3", 3, 1e-5, "0"),
+    ]
+
+
+@pytest.mark.parametrize("first_layers", ["0,second", "norm,norm", "second,first,norm"])
+def test_a_stage_that_trains_no_more_than_the_one_before_is_refused(tiny_backbone, first_layers):
+    classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1))
+    phases.check(_stages("second,norm,0"), classifier)
+    with pytest.raises(exits.UsageError, match="from the last to the first, so that each stage"):
+        phases.check(_stages(first_layers), classifier)
+
+
+def test_in_fine_tuning_alone_layers_have_rates_of_their_own(tiny_backbone):
+    config = configs.TrainConfig(model="vgg16", fine_tune_epochs=3, layer_decay=0.5)
+    classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1))
+    expected = ([1] * 2, [0.25] * 4 + [0.5] * 2 + [1] * 2)
+    for phase, rates in zip(phases.plan(config), expected, strict=True):
+        phases.prepare(phase, classifier, pretrained=True)
+        optimizer = phases.optimizer(config, phase, 10)
+        optimizer.build(classifier.trainable_variables)
+        assert phases.update(config, phase, classifier, optimizer, None).rates == rates

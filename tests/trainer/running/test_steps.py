@@ -7,63 +7,11 @@ import tensorflow as tf
 
 from trainer import strategies
 from trainer.networks import backbones, capsule, models
-from trainer.running import steps, updates
+from trainer.running import losses, steps, updates
 
-LOG3 = math.log(3)
 SEED = [0, 7]
 BOTH = ["default", "mirrored"]
 ALL = [*BOTH, "central_storage"]
-
-
-@pytest.mark.parametrize(
-    ("logit", "label", "positive", "loss"),
-    [
-        (LOG3, 1, 1, math.log(4 / 3)),
-        (LOG3, 0, 1, math.log(4)),
-        (LOG3, 0, 0, math.log(4 / 3)),
-        (LOG3, 1, 0, math.log(4)),
-        (0.0, 1, 1, math.log(2)),
-        (-1000.0, 1, 1, 1000),
-    ],
-)
-def test_the_loss_of_one_logit_by_hand(logit, label, positive, loss):
-    labels = tf.constant([label], tf.int64)
-    found = steps.loss_per_example(labels, tf.constant([[logit]]), positive)
-    assert found.shape == (1,)
-    assert float(found[0]) == pytest.approx(loss)
-
-
-def test_the_loss_of_three_logits_by_hand():
-    logits = tf.math.log([[1.0, 2.0, 5.0], [1.0, 2.0, 5.0]])
-    found = steps.loss_per_example(tf.constant([2, 0], tf.int64), logits, 1)
-    assert found.numpy() == pytest.approx([math.log(8 / 5), math.log(8)])
-
-
-@pytest.mark.parametrize(("num_logits", "positive"), [(1, 0), (1, 1), (3, 1)])
-def test_the_mean_loss_is_that_of_keras(num_logits, positive):
-    random = np.random.default_rng(0)
-    logits = tf.constant(random.normal(0, 5, (20, num_logits)), tf.float32)
-    labels = tf.constant(random.integers(0, max(2, num_logits), 20))
-    if num_logits == 1:
-        targets = tf.cast(labels == positive, tf.float32)[:, None]
-        expected = keras.losses.BinaryCrossentropy(from_logits=True)(targets, logits)
-    else:
-        expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
-    found = tf.reduce_mean(steps.loss_per_example(labels, logits, positive))
-    assert float(found) == pytest.approx(float(expected), rel=1e-6)
-
-
-@pytest.mark.parametrize(("positive", "right"), [(1, [1, 0, 0, 1]), (0, [0, 1, 1, 0])])
-def test_one_logit_says_the_positive_class_where_it_is_above_zero(positive, right):
-    labels = tf.constant([1, 0, 1, 0], tf.int64)
-    found = steps.is_correct(labels, tf.constant([[2.0], [2.0], [-2.0], [-2.0]]), positive)
-    assert found.numpy().astype(int).tolist() == right
-
-
-def test_of_several_logits_the_highest_is_said():
-    logits = tf.constant([[0.0, 1.0, 2.0], [3.0, 1.0, 2.0]])
-    found = steps.is_correct(tf.constant([2, 1], tf.int64), logits, 0)
-    assert found.numpy().tolist() == [True, False]
 
 
 def _batch(bad=None):
@@ -117,7 +65,7 @@ class _Training:
             self.classifier,
             updates.Update(self.optimizer, self.classifier.trainable_variables),
             augment=self.change,
-            positive=1,
+            loss=losses.Loss(positive=1),
             global_batch_size=8,
             **options,
         )
@@ -354,6 +302,6 @@ def test_the_loss_of_a_capsule_network_is_that_of_its_logits_and_its_lengths():
     batch = {**_batch(), "image": np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), "u1")}
     lengths = training.classifier.features(batch["image"])
     labels = tf.constant(batch["label"])
-    of_logits = steps.loss_per_example(labels, training.classifier.classify(lengths), 1)
+    of_logits = losses.cross_entropy(labels, training.classifier.classify(lengths), 1)
     expected = float(tf.reduce_mean(of_logits + capsule.margin_loss(labels, lengths)))
     assert training.train(batch)["loss"] == pytest.approx(expected, abs=1e-5)
