@@ -15,7 +15,10 @@ SCHEDULES = ("cosine", "constant", "step", "plateau")
 MONITORS = ("loss", "accuracy", "auc")
 NONE, BALANCED = "none", "balanced"
 CLASS_WEIGHTS = (NONE, BALANCED)
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 AUTO, PER_CLASS = "auto", "per_class"
+FROZEN, SYNC, LOCAL = "frozen", "sync", "local"
+BATCH_NORMS = (AUTO, FROZEN, SYNC, LOCAL)
 HEADS = ("gap", "flatten")
 LOGITS = (AUTO, PER_CLASS)
 SCALINGS = ("own", "contrast")
@@ -72,6 +75,15 @@ class TrainConfig:
         0.0, 0, 0.95, "The share of features dropped before these."
     )
     logits: str = settings.choice(AUTO, LOGITS, "For two classes auto means one logit")
+    precision: str = settings.choice(
+        AUTO, PRECISIONS, "What the model reckons in; auto goes by the GPU"
+    )
+    batch_norm: str = settings.choice(
+        AUTO,
+        BATCH_NORMS,
+        "The backbone's: frozen keeps its statistics, sync learns them over all replicas, local on "
+        "each by itself; auto is frozen where the weights are pretrained, else sync",
+    )
     # The training.
     epochs: int = settings.number(
         12, 0, 100_000, "Epochs at most; of the head, if there is a backbone."
@@ -176,6 +188,7 @@ class TrainConfig:
         micro_batches.check(self.micro_batch)
         self._check_contradictions()
         self._check_epochs()
+        self._check_batch_norm()
         self._check_classes()
         _ = self.head_unit_counts, self.device_indices
         if not self.epochs and not self.fine_tune_epochs:
@@ -223,6 +236,13 @@ class TrainConfig:
                         f"--{name} is of use with {needed} alone. Received: --{name}={value}. "
                         f"Add {needed}, or leave it out."
                     )
+
+    def _check_batch_norm(self) -> None:
+        if self.batch_norm == LOCAL and self.strategy == "central_storage":
+            raise exits.UsageError(
+                "--batch_norm=local needs statistics on each replica, and "
+                "--strategy=central_storage has but one copy. Use sync, or --strategy=mirrored."
+            )
 
     def _check_epochs(self) -> None:
         """Refuses epochs that would never come."""

@@ -95,7 +95,7 @@ def _phase(
     probes: bool,
 ) -> dict[str, Any]:
     pretrained = config.model in backbones.PRETRAINED and config.weights != "none"
-    phases.prepare(phase, classifier, pretrained=pretrained)
+    phases.prepare(phase, classifier, pretrained=pretrained, batch_norm=config.batch_norm)
     local = config.global_batch_size // replicas
     estimated = planning.estimate(config, classifier)
     choice = planning.choose(

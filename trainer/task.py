@@ -10,7 +10,7 @@ from tfrecords import manifest as manifests
 from trainer import config as configs
 from trainer import input_pipeline
 from trainer.augment import policies
-from trainer.networks import backbones, models
+from trainer.networks import backbones, models, precision
 from trainer.running import losses
 
 
@@ -46,6 +46,11 @@ class Task:
         """The index of the class that a single logit speaks of."""
         target = self.target
         return 1 if target.positive is None else target.class_names.index(target.positive)
+
+    @functools.cached_property
+    def precision(self) -> str:
+        """What the model reckons in on this machine."""
+        return precision.resolve(self.config.precision)
 
     @property
     def loss(self) -> losses.Loss:

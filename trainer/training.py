@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -22,7 +22,7 @@ from trainer import conclusion, faults, run_directory, strategies
 from trainer import config as configs
 from trainer.capacity import out_of_memory, planning, resources
 from trainer.features import cache
-from trainer.networks import pretrained
+from trainer.networks import models, precision, pretrained
 from trainer.reporting import events, progress
 from trainer.running import alarms, checkpoints, interruption, loop, phases, steps
 from trainer.running.run import Run
@@ -108,7 +108,7 @@ def _train(
     run_phases = phases.plan(config)
     store = directory / run_directory.CHECKPOINTS
     has_begun = any(checkpoints.has_any(store / phase.name) for phase in run_phases)
-    with strategy.scope():
+    with strategy.scope(), precision.of_new_layers(task.precision):
         # A checkpoint holds all weights; those that training began from are not needed again.
         weights = "none" if has_begun else task.weights
         classifier = pretrained.build(task.model_spec, weights)
@@ -207,17 +207,29 @@ def _opening_line(
         f" | global batch {config.global_batch_size}, {local} per replica"
         f" | {run.task.steps_per_epoch} steps per epoch, at most {phase.epochs} epochs"
         f" | {parameters['total']:,} parameters, {parameters['trainable']:,} trainable\n"
-        f"  micro-batch {micro_batch.size} of {local} per replica: {micro_batch.reason}"
+        f"  {run.task.precision} | micro-batch {micro_batch.size} of {local} per replica: "
+        f"{micro_batch.reason}"
     )
+
+
+def _in_float32(run: Run) -> Callable[[str], evaluation.Predictions]:
+    """Returns what predicts as the bundle will, whatever the training has reckoned in."""
+    with run.strategy.scope():
+        classifier = models.build(run.task.model_spec)
+        for own, trained in zip(classifier.weights, run.classifier.weights, strict=True):
+            own.assign(trained)
+    eval_step = steps.make_eval_step(run.strategy, classifier)
+    return functools.partial(_predict, run.task, run.strategy, eval_step, run.stop)
 
 
 def _conclude(
     run: Run, parameters: dict[str, int], log: events.EventLog, directory: pathlib.Path
 ) -> dict[str, Any]:
     task, counters = run.task, run.counters
+    predict = run.predict if task.precision == precision.FLOAT32 else _in_float32(run)
     with run.stop.at_rest(lambda: None):  # all is saved
-        test = run.predict("test")
-        results = conclusion.evaluate(directory, task, run.predict("validation"), test)
+        test = predict("test")
+        results = conclusion.evaluate(directory, task, predict("validation"), test)
     fitted = Calibration(**results["calibration"])
     digest = conclusion.write_bundle(directory, task, run.classifier, fitted)
     summary = {
@@ -228,6 +240,8 @@ def _conclude(
         "replicas": run.strategy.num_replicas_in_sync,
         "micro_batch": int(counters.micro_batch),
         "out_of_memory_retries": int(counters.out_of_memory_retries),
+        "precision": task.precision,
+        "overflowed_steps": int(counters.overflowed_steps),
         "skipped_steps": int(counters.skipped_steps),
         "rollbacks": int(counters.rollbacks),
         "parameters": parameters,

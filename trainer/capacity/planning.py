@@ -4,7 +4,7 @@ import dataclasses
 
 from trainer import config as configs
 from trainer.capacity import memory, micro_batches, operations, resources
-from trainer.networks import models
+from trainer.networks import models, precision
 from trainer.running import phases
 
 _GB = 1e9
@@ -23,7 +23,10 @@ class Choice:
 
 
 def estimate(config: configs.TrainConfig, classifier: models.Classifier) -> memory.Estimate:
-    """Returns the memory of a training step with the layers that are trainable now."""
+    """Returns the memory of a training step with the layers that are trainable now.
+
+    It is that of float32; half as long numbers take less.
+    """
     total, trainable = classifier.num_parameters()
     graph = operations.of_classifier(classifier)
     kept_copies = memory.ADAM_SLOTS + bool(config.ema_momentum) + (config.layer_decay != 1)
@@ -95,8 +98,9 @@ def choose(
 
 def memory_key(config: configs.TrainConfig, phase: phases.Phase, image_size: int) -> str:
     """Returns under what a micro-batch is remembered: all that it depends on."""
+    reckons_in = precision.resolve(config.precision)
     layers = "frozen" if phase.first_layer is None else f"from {phase.first_layer}"
     return (
-        f"{config.model} alpha {config.alpha:g}, {image_size} px, float32, {phase.name} {layers}, "
-        f"{resources.device_name()}"
+        f"{config.model} alpha {config.alpha:g}, {image_size} px, {reckons_in}, {phase.name} "
+        f"{layers}, {resources.device_name()}"
     )

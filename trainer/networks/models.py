@@ -85,6 +85,7 @@ class Classifier(keras.Model):
         self.spec = spec
         self.backbone = backbone
         self.train_batch_norm = False
+        self.local_batch_norm = False
         self.head = keras.layers.Dense(
             spec.num_logits,
             dtype="float32",
@@ -136,7 +137,8 @@ class Classifier(keras.Model):
         """Returns pooled features, float32 [batch, num_features], of uint8 images."""
         inputs = self.backbone_inputs(images, example_seeds)
         maps = self.backbone(inputs, training=training and self.train_batch_norm)
-        return heads.pool(maps, self.spec.head)
+        # The mean of half-precision numbers is not to be one itself.
+        return heads.pool(tf.cast(maps, tf.float32), self.spec.head)
 
     def classify(
         self,
@@ -168,8 +170,8 @@ class Classifier(keras.Model):
 
         Args:
           layer: the name or the index of the first layer to train; `0` trains all.
-          train_batch_norm: whether the backbone's batch norm updates its statistics, averaged over
-            replicas; that of the head always does.
+          train_batch_norm: whether the backbone's batch norm updates its statistics; that of the
+            head always does.
 
         Raises:
           UsageError: there is no such layer.
@@ -178,9 +180,14 @@ class Classifier(keras.Model):
         self.backbone.trainable = True
         for index, member in enumerate(self.backbone.layers):
             member.trainable = index >= first
-            if isinstance(member, keras.layers.BatchNormalization):
-                member.synchronized = True
         self.train_batch_norm = train_batch_norm
+
+    def normalise_by_replica(self, is_local: bool) -> None:
+        """Has batch norm learn from each replica's part of a batch by itself, or from the whole."""
+        self.local_batch_norm = is_local
+        for member in (*self.backbone.layers, *self.hidden.norms):
+            if isinstance(member, keras.layers.BatchNormalization):
+                member.synchronized = not is_local
 
     @property
     def learnt_statistics(self) -> list[keras.Variable]:

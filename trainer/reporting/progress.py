@@ -51,9 +51,11 @@ class Window:
         """Returns the means over the window and its speed, and each step's; then starts anew.
 
         Steps that were skipped count in no mean. The speed is in images a second of all replicas.
+        Steps that overflowed, which a loss scale is made for, are skipped too, and counted apart.
 
         Returns:
-          The means; the loss of each step, float64 [steps]; whether it was skipped, bool [steps].
+          The means; the loss of each step, float64 [steps]; whether it was skipped for another
+          reason than an overflow, bool [steps].
         """
         columns = {
             name: np.array([float(step[name]) for step in self._steps]) for name in self._steps[0]
@@ -68,8 +70,12 @@ class Window:
         values["images_per_second"] = len(self) * self._global_batch_size / seconds
         values["input_wait_share"] = self._waited / seconds
         values["seconds"] = seconds
+        overflowed = columns.get("overflowed", np.zeros(len(self))) == 1
+        if "loss_scale" in columns:
+            values["overflowed"] = float(overflowed.sum())
+            values["loss_scale"] = float(columns["loss_scale"][-1])
         self._start()
-        return values, columns["loss"], ~taken
+        return values, columns["loss"], ~taken & ~overflowed
 
 
 class Announcer:

@@ -29,7 +29,7 @@ class Counters(tf.Module):
       loss_sum, accuracy_sum, skipped: over the steps of the epoch.
       micro_batch: of the phase, 0 before it is chosen.
       skipped_in_a_row: up to now.
-      skipped_steps, rollbacks: of all phases.
+      skipped_steps, overflowed_steps, rollbacks: of all phases.
       rate_scale: what the phase's learning rate is multiplied with.
       out_of_memory_retries: of all phases.
       seconds: of all training so far.
@@ -50,6 +50,7 @@ class Counters(tf.Module):
             "out_of_memory_retries",
             "skipped_in_a_row",
             "skipped_steps",
+            "overflowed_steps",
             "rollbacks",
         ):
             setattr(self, name, tf.Variable(0, dtype=tf.int64, trainable=False, name=name))
@@ -75,6 +76,7 @@ class Counters(tf.Module):
             self.loss_sum.assign_add(means["loss"] * taken)
             self.accuracy_sum.assign_add(means["accuracy"] * taken)
         self.skipped.assign_add(int(means["skipped"]))
+        self.overflowed_steps.assign_add(int(means.get("overflowed", 0)))
         self.seconds.assign_add(seconds)
 
     def note_memory(self, peak_mb: float) -> float:

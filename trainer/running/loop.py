@@ -16,10 +16,12 @@ from tfrecords import exits
 from trainer import run_directory, strategies
 from trainer.augment import policies
 from trainer.capacity import planning, remembered, resources
+from trainer.networks import precision
 from trainer.reporting import events, progress
 from trainer.running import (
     checkpoints,
     diagnosis,
+    loss_scale,
     phases,
     recovery,
     steps,
@@ -40,13 +42,19 @@ class PhaseLoop:
 
     def __init__(self, run: Run, phase: phases.Phase, epochs_before: int):
         config = run.task.config
-        phases.prepare(phase, run.classifier, pretrained=run.task.weights != "none")
+        phases.prepare(
+            phase,
+            run.classifier,
+            pretrained=run.task.weights != "none",
+            batch_norm=config.batch_norm,
+        )
         with run.strategy.scope():
             self._optimizer = phases.optimizer(
                 config, phase, run.task.steps_per_epoch, run.counters.rate_scale
             )
             self._optimizer.build(run.classifier.trainable_variables)
             self._average = phases.average(config, run.classifier)
+            scale = loss_scale.LossScale() if run.task.precision == precision.FLOAT16 else None
             update = phases.update(config, phase, run.classifier, self._optimizer, self._average)
         self._run = run
         self._phase = phase
@@ -57,6 +65,7 @@ class PhaseLoop:
             self._optimizer,
             run.counters,
             **({"average": self._average} if self._average else {}),
+            **({"loss_scale": scale} if scale else {}),
         )
         self._train_step = steps.TrainStep(
             run.strategy,
@@ -65,6 +74,7 @@ class PhaseLoop:
             augment=policies.POLICIES[config.augment],
             loss=run.task.loss,
             global_batch_size=config.global_batch_size,
+            loss_scale=scale,
             fault=run.faults.in_micro_batch(),
         )
         self._step = transaction.Transaction(

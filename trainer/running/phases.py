@@ -77,16 +77,33 @@ def check(run_phases: Sequence[Phase], classifier: models.Classifier) -> None:
         )
 
 
-def prepare(phase: Phase, classifier: models.Classifier, *, pretrained: bool) -> None:
+def prepare(
+    phase: Phase,
+    classifier: models.Classifier,
+    *,
+    pretrained: bool,
+    batch_norm: str = configs.AUTO,
+) -> None:
     """Makes the phase's layers trainable.
 
-    A pretrained backbone keeps the batch-norm statistics that it came with; one that starts from
-    random weights has none and learns them.
+    By itself a pretrained backbone keeps the batch-norm statistics that it came with; one that
+    starts from random weights has none and learns them.
+
+    Raises:
+      UsageError: a backbone is to keep statistics that it does not have.
     """
+    if batch_norm == configs.FROZEN and not pretrained:
+        raise exits.UsageError(
+            "--batch_norm=frozen keeps the statistics of pretrained weights, and this model starts "
+            "without. Use sync or local."
+        )
+    if batch_norm == configs.AUTO:
+        batch_norm = configs.FROZEN if pretrained else configs.SYNC
+    classifier.normalise_by_replica(batch_norm == configs.LOCAL)
     if phase.first_layer is None:
         classifier.freeze_backbone()
     else:
-        classifier.unfreeze_from(phase.first_layer, train_batch_norm=not pretrained)
+        classifier.unfreeze_from(phase.first_layer, train_batch_norm=batch_norm != configs.FROZEN)
 
 
 def optimizer(

@@ -15,6 +15,7 @@ import tensorflow as tf
 from trainer import strategies
 from trainer.capacity import out_of_memory
 from trainer.networks import dropout, models
+from trainer.running import loss_scale as loss_scales
 from trainer.running import losses, updates
 
 Batch = dict[str, tf.Tensor]
@@ -41,6 +42,7 @@ class TrainStep:
       augment: from (images, noise) to images, on the device.
       loss: of each example.
       global_batch_size: of all replicas together.
+      loss_scale: for a model that reckons in float16.
       micro_batch: examples of a replica at a time; a divisor of its batch, by default the whole.
       fault: see `faults.Faults.in_micro_batch`.
     """
@@ -55,6 +57,7 @@ class TrainStep:
         loss: losses.Loss,
         global_batch_size: int,
         micro_batch: int | None = None,
+        loss_scale: loss_scales.LossScale | None = None,
         fault: Callable[[int], tf.Tensor] | None = None,
     ):
         self._strategy = strategy
@@ -64,6 +67,7 @@ class TrainStep:
         self._loss = loss
         self._global_batch_size = global_batch_size
         self._local_batch_size = global_batch_size // strategy.num_replicas_in_sync
+        self._loss_scale = loss_scale
         self._fault = fault
         self._variables = list(classifier.trainable_variables)
         self._statistics = [variable.value for variable in classifier.learnt_statistics]
@@ -100,6 +104,8 @@ class TrainStep:
         Returns:
           Scalars: `loss` (the mean), `accuracy`, `gradient_norm` (before clipping) and `skipped`,
           which is 1 where the loss or the gradient was not finite and the weights were left alone.
+          With a loss scale `loss_scale`, as it was, and `overflowed`, which is 1 where such a step
+          was skipped because the scale was too large.
 
         Raises:
           OutOfMemory: the micro-batch is too large; the model is as it was.
@@ -180,8 +186,12 @@ class TrainStep:
             loss = tf.reduce_sum(of_examples) / self._global_batch_size
             if self._fault is not None:
                 loss *= self._fault(self._micro_batch)
+            scale = 1.0 if self._loss_scale is None else self._loss_scale.value
+            scaled = loss * scale
         # tf.GradientTape knows tf.Variables, and a keras.Variable only holds one.
-        gradients = tape.gradient(loss, [variable.value for variable in self._variables])
+        gradients = tape.gradient(scaled, [variable.value for variable in self._variables])
+        if self._loss_scale is not None:
+            gradients = [gradient / scale for gradient in gradients]
         correct = losses.is_correct(batch["label"], logits, self._loss.positive)
         return gradients, tf.stack([loss, tf.reduce_sum(tf.cast(correct, tf.float32))])
 
@@ -211,16 +221,32 @@ class TrainStep:
         norm = tf.linalg.global_norm(local)
         finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
         skipped = tf.cond(finite, lambda: self._update(summed), lambda: self._skip(statistics))
+        of_scale = {}
+        if self._loss_scale is not None:
+            of_scale["loss_scale"] = tf.identity(self._loss_scale.value)
+            of_scale["overflowed"] = tf.cast(self._loss_scale.after(loss, finite), tf.float32)
         return {
             "loss": loss,
             "accuracy": correct / self._global_batch_size,
             "gradient_norm": norm,
             "skipped": skipped,
+            **of_scale,
         }
 
     def _update(self, gradients: list[Any]) -> float:
+        if self._classifier.local_batch_norm:
+            self._average_statistics()
         self._update_weights(gradients)
         return 0.0
+
+    def _average_statistics(self) -> None:
+        """Gives all replicas the mean of their statistics, of which each has learnt its own.
+
+        It is done at each step, so that a run does not depend on when it was saved.
+        """
+        local = self._strategy.run(lambda: [tf.identity(value) for value in self._statistics])
+        for variable, values in zip(self._statistics, local, strict=True):
+            variable.assign(self._strategy.reduce("MEAN", values, axis=None))
 
     def _skip(self, statistics: Any) -> float:
         # The forward pass has put what is not finite into the statistics of batch norm already.
