@@ -228,6 +228,7 @@ class TrainConfig:
             ),
             (("cached_views",), "an --augment other than none", self.augment != "none"),
             (("cached_views",), "--feature_cache", self.feature_cache),
+            (("cached_views",), "--mixup_alpha=0", not self.mixup_alpha),
         ):
             for name in names:
                 value = getattr(self, name)

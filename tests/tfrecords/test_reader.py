@@ -210,6 +210,15 @@ def test_a_balanced_epoch_goes_on_where_it_was(uneven, monkeypatch, start):
     assert _read(reader.for_train(uneven, "train", **options, start=start)) == whole[start:]
 
 
+def test_the_balanced_order_without_records_is_that_of_the_records(uneven):
+    names = _names_by_index(uneven, "train")
+    place = {"seed": 3, "epoch": 1}
+    labels = np.array([0] * 10 + [1, 2])
+    order = _indices(uneven, "train", np.ones(12, bool), **place, balanced=labels)
+    read = _read(reader.for_train(uneven, "train", **place, balanced="label"))
+    assert [(position, names[index]) for position, index in order] == read
+
+
 def test_classes_that_are_balanced_already_come_once_each(source):
     records = reader.for_train(source, "train", seed=3, epoch=1, balanced="label")
     assert _read(records) == _read(reader.for_train(source, "train", seed=3, epoch=1))

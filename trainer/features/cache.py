@@ -34,6 +34,7 @@ from trainer.scoring import evaluation
 def applies(config: configs.TrainConfig, phase: phases.Phase) -> bool:
     """Tells whether a phase trains on features that can be computed once."""
     is_fixed = config.augment == "none" or config.cached_views > 0
+    is_fixed = is_fixed and not config.mixup_alpha  # which finds other partners in each epoch
     return config.feature_cache and phase.first_layer is None and is_fixed
 
 
@@ -83,6 +84,8 @@ class FeatureCache:
         batch_size = task.config.global_batch_size
         row_of = np.full(rows["index"][-1] + 1, -1)
         row_of[rows["index"]] = np.arange(len(rows))
+        label_of = np.zeros_like(row_of)
+        label_of[rows["index"]] = rows["label"]
         order = reader.order_of_train(
             task.source,
             "train",
@@ -90,6 +93,7 @@ class FeatureCache:
             seed=task.config.seed,
             epoch=epoch,
             start=start_step * batch_size,
+            balanced=label_of if task.config.balanced_sampling else None,
         )
         places = order.map(lambda position, index: (position, tf.gather(row_of, index)))
         return _batches(places.batch(batch_size, drop_remainder=True), rows)
