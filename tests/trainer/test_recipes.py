@@ -15,7 +15,7 @@ from tfrecords import dataset, settings
 from trainer import config as configs
 from trainer import task, training
 from trainer.networks import backbones, models, pretrained
-from trainer.running import phases, steps
+from trainer.running import losses, phases
 
 RECIPES = pathlib.Path(__file__).parents[2] / "launch" / "recipes"
 
@@ -148,7 +148,7 @@ def test_a_real_backbone_has_gradients_where_its_recipe_trains_it(recipe):
     images = np.random.default_rng(0).integers(0, 256, (2, *[config.image_size] * 2, 3), np.uint8)
     with tf.GradientTape() as tape:  # without a graph, which takes longer to make
         logits = classifier(images, training=True)
-        loss = steps.loss_per_example(tf.constant([0, 1], tf.int64), logits, positive=1)
+        loss = losses.cross_entropy(tf.constant([0, 1], tf.int64), logits, positive=1)
     gradients = tape.gradient(loss, [v.value for v in classifier.trainable_variables])
     assert all(np.isfinite(gradient).all() for gradient in gradients)
     assert sum(np.any(gradient) for gradient in gradients) > 0.9 * len(gradients)

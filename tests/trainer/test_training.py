@@ -338,9 +338,8 @@ def test_what_is_kept_of_the_best_epoch_is_the_average(make_config, tmp_path, ti
 
 ALL_AT_ONCE = {
     "weights": "none",
-    "epochs": 1,
-    "fine_tune_epochs": 1,
-    "fine_tune_from": "second,0",
+    "epochs": 0,
+    "fine_tune_epochs": 2,
     "fine_tune_learning_rate": 1e-3,
     "layer_decay": 0.5,
     "ema_momentum": 0.9,
@@ -360,10 +359,10 @@ def test_all_that_a_run_can_be_told_is_resumed_to_the_same_bits(
     make_config, tmp_path, monkeypatch, stop_after, tiny_backbone
 ):
     monkeypatch.setattr(loss_scale, "GROWS_AFTER", 4)
-    _faults(monkeypatch, 8)
+    _faults(monkeypatch, 2)
     changes = {"model": tiny_backbone, **ALL_AT_ONCE}
     whole = training.train_and_evaluate(make_config(**changes, run_dir=str(tmp_path / "whole")))
-    for checks in (3, 11, 9):  # in the head, in the first stage, and in the validation of the last
+    for checks in (4, 3):  # after a step that is skipped, and in a validation
         with stop_after(checks):
             training.train_and_evaluate(make_config(**changes))
     resumed = training.train_and_evaluate(make_config(**changes))
@@ -371,7 +370,6 @@ def test_all_that_a_run_can_be_told_is_resumed_to_the_same_bits(
     assert resumed["validation"] == whole["validation"]
     assert (resumed["skipped_steps"], resumed["precision"]) == (1, "float16")
     lines = [line for line in events.read_metrics(tmp_path / "run") if line["split"] == "train"]
-    assert {line["phase"] for line in lines} == {"head", "fine_tune_1", "fine_tune_2"}
     assert max(line["loss_scale"] for line in lines) > 2.0**15
 
 

@@ -118,8 +118,9 @@ class PhaseCheckpoints:
         classifier: models.Classifier,
         optimizer: keras.optimizers.Optimizer,
         counters: Counters,
-        **kept: tf.Module,
+        **further: tf.Module | None,
     ):
+        kept = {name: part for name, part in further.items() if part is not None}
         self._checkpoint = tf.train.Checkpoint(
             model=classifier, optimizer=optimizer, counters=counters, **kept
         )

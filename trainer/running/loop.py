@@ -64,8 +64,8 @@ class PhaseLoop:
             run.classifier,
             self._optimizer,
             run.counters,
-            **({"average": self._average} if self._average else {}),
-            **({"loss_scale": scale} if scale else {}),
+            average=self._average,
+            loss_scale=scale,
         )
         self._train_step = steps.TrainStep(
             run.strategy,

@@ -234,7 +234,7 @@ class TrainStep:
         }
 
     def _update(self, gradients: list[Any]) -> float:
-        if self._classifier.local_batch_norm:
+        if self._classifier.local_batch_norm and self._statistics:
             self._average_statistics()
         self._update_weights(gradients)
         return 0.0
