@@ -169,8 +169,12 @@ def test_no_two_recipes_share_a_run_directory():
 
 
 def test_what_is_recommended_trains_a_head_and_then_all_layers():
-    found = phases.plan(_config("recommended"))
+    config = _config("recommended")
+    found = phases.plan(config)
     assert [(phase.name, phase.first_layer) for phase in found] == [
         ("head", None),
         ("fine_tune", "0"),
     ]
+    assert config.augment == "forensic"
+    assert config.ema_momentum > 0
+    assert config.layer_decay < 1

@@ -70,6 +70,16 @@ def test_a_window_of_skipped_steps_has_no_means(now):
     assert values["skipped"] == 1
 
 
+def test_a_step_that_overflowed_is_in_no_mean_and_not_among_the_skipped(now):
+    window = progress.Window(global_batch_size=8)
+    for kinds in ({}, {"skipped": 1.0, "overflowed": 1.0}, {"skipped": 1.0}):
+        window.add({"overflowed": 0.0, "loss_scale": 4.0, **_step(1.0), **kinds})
+    now[0] += 1
+    values, _, is_skipped = window.close()
+    assert (values["skipped"], values["overflowed"], values["loss_scale"]) == (2, 1, 4)
+    assert is_skipped.tolist() == [False, False, True]
+
+
 def test_a_line_says_what_is_left(now, capsys):
     announcer = progress.Announcer(total_steps=100)
     announcer.note(steps=10, seconds=20.0)
