@@ -85,7 +85,6 @@ class Classifier(keras.Model):
         self.spec = spec
         self.backbone = backbone
         self.train_batch_norm = False
-        self.local_batch_norm = False
         self.head = keras.layers.Dense(
             spec.num_logits,
             dtype="float32",
@@ -97,6 +96,7 @@ class Classifier(keras.Model):
         self.hidden.build(features)
         self.head.build(self.hidden.compute_output_shape(features))
         self.built = True
+        self.normalise_by_replica(is_local=False)
 
     @property
     def num_features(self) -> int:
