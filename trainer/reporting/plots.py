@@ -1,6 +1,7 @@
 """The pictures of a run: uint8 RGB arrays, for TensorBoard, for files and for the report."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.figure
@@ -10,6 +11,7 @@ from PIL import Image
 
 TRAIN_COLOR = "#8a94a6"
 VALIDATION_COLOR = "#1f6feb"
+SUGGESTION_COLOR = "#12805c"
 GRID_INCHES = 9.0  # as wide as the report, so that captions keep their size
 INK = "#3d4450"
 _STYLE: dict[str, Any] = {"color": INK, "fontsize": 9}
@@ -44,6 +46,36 @@ def curves(lines: list[dict[str, Any]]) -> np.ndarray:
         panel.set_title(title, loc="left", **_STYLE)
         plain(panel)
     panels[0].legend(frameon=False, fontsize=8)
+    return render(figure)
+
+
+def learning_rates(
+    rates: np.ndarray, losses: Sequence[float], smoothed: np.ndarray, suggestion: float | None
+) -> np.ndarray:
+    """Returns the losses of a range test over the learning rates.
+
+    Args:
+      rates: of each step, rising; there may be more of them than losses.
+      losses: of each step, finite.
+      smoothed: the same, smoothed.
+      suggestion: the rate to mark, if any.
+    """
+    figure = matplotlib.figure.Figure(figsize=(9, 4.2), dpi=110, layout="constrained")
+    panel = figure.subplots()
+    tried = rates[: len(losses)]
+    panel.scatter(tried, losses, color=TRAIN_COLOR, s=6, alpha=0.5, label="of each step")
+    panel.plot(tried, smoothed, color=VALIDATION_COLOR, linewidth=2, label="smoothed")
+    if losses:
+        low, high = np.percentile(losses, [1, 75])
+        panel.set_ylim(low - 0.1 * (high - low), high + 0.7 * (high - low) + 1e-6)
+    if suggestion is not None:
+        label = f"suggested: {suggestion:g}"
+        panel.axvline(suggestion, color=SUGGESTION_COLOR, linestyle="--", label=label)
+    panel.set_xscale("log")
+    panel.set_xlabel("learning rate", **_STYLE)
+    panel.set_title("Training loss while the learning rate rises", loc="left", **_STYLE)
+    panel.legend(frameon=False, fontsize=8, loc="upper left")
+    plain(panel)
     return render(figure)
 
 

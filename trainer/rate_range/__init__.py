@@ -1,0 +1,1 @@
+"""The range test: which learning rates a training can stand."""
