@@ -101,8 +101,25 @@ def _check_same(
     plan_digest: str,
     weights_sha256: str | None,
 ) -> None:
-    fields = dict(before)
-    digest_before, weights_before = fields.pop("plan_digest"), fields.pop("weights_sha256")
+    _check_same_flags(path, before, config)
+    digest_before, weights_before = before["plan_digest"], before["weights_sha256"]
+    if digest_before != plan_digest:
+        raise exits.UsageError(
+            f"{path} was trained on another build of {config.dataset} (plan {digest_before}, now "
+            f"{plan_digest}). Choose another --run_dir."
+        )
+    if weights_before != weights_sha256:
+        raise exits.UsageError(
+            f"{path} began from other weights: the sha256 of --weights={config.weights} was "
+            f"{weights_before} and is now {weights_sha256}. Put the file back, or choose another "
+            "--run_dir."
+        )
+
+
+def _check_same_flags(
+    path: pathlib.Path, before: dict[str, Any], config: configs.TrainConfig
+) -> None:
+    fields = {n: v for n, v in before.items() if n not in ("plan_digest", "weights_sha256")}
     changed = {
         name: values
         for name, values in config.difference(fields).items()
@@ -115,17 +132,19 @@ def _check_same(
             "run, set the old one aside with --restart, or go on with it by "
             f"--flagfile={path / FLAGS}"
         )
-    if digest_before != plan_digest:
-        raise exits.UsageError(
-            f"{path} was trained on another build of {config.dataset} (plan {digest_before}, now "
-            f"{plan_digest}). Choose another --run_dir."
-        )
-    if weights_before != weights_sha256:
-        raise exits.UsageError(
-            f"{path} began from other weights: the sha256 of --weights={config.weights} was "
-            f"{weights_before} and is now {weights_sha256}. Put the file back, or choose another "
-            "--run_dir."
-        )
+
+
+def is_complete(path: pathlib.Path, config: configs.TrainConfig) -> bool:
+    """Tells whether a run is complete.
+
+    Raises:
+      UsageError: it is, and it is one with other flags.
+      DataError: the note of what it is cannot be read.
+    """
+    if not (path / SUMMARY).exists():
+        return False
+    _check_same_flags(path, _read_note(path), config)
+    return True
 
 
 def set_aside(path: pathlib.Path) -> pathlib.Path | None:

@@ -1,0 +1,1 @@
+"""Several trainings one after the other, whose flags differ."""
