@@ -96,6 +96,26 @@ def test_freezing_again_leaves_the_head_alone(tiny_backbone):
     assert classifier.num_parameters() == (63, 6)
 
 
+@pytest.mark.parametrize(("learns", "momentum"), [(False, 0.999), (True, 0.9)])
+def test_statistics_that_are_learnt_follow_the_weights_within_few_steps(
+    tiny_backbone, learns, momentum
+):
+    classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1))
+    norm = classifier.backbone.get_layer("norm")
+    norm.momentum = 0.999
+    classifier.unfreeze_from("0", train_batch_norm=learns)
+    assert norm.momentum == momentum
+
+
+def test_batch_norm_is_synchronised_unless_each_replica_is_to_learn_by_itself(tiny_backbone):
+    spec = models.ModelSpec(tiny_backbone, 16, 1, head_units=(4,), head_batch_norm=True)
+    classifier = models.build(spec)
+    norms = [classifier.backbone.get_layer("norm"), *classifier.hidden.norms]
+    assert [norm.synchronized for norm in norms] == [True, True]
+    classifier.normalise_by_replica(is_local=True)
+    assert [norm.synchronized for norm in norms] == [False, False]
+
+
 @pytest.mark.parametrize("layer", ["third", "4", "-1", "1.5", ""])
 def test_an_unknown_layer_is_refused(tiny_backbone, layer):
     classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1))
