@@ -25,6 +25,8 @@ with quiet.native_stderr():
 
     from launch.sweeping import trainings
 
+    tf.config.list_physical_devices()  # looks for drivers, and says so
+
 FLAGS = flags.FlagValues()
 settings.define(trainings.SweepConfig, flags, FLAGS)
 
