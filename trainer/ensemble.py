@@ -84,50 +84,53 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
         results is that of a run.
       DataError: a bundle or the dataset is absent or damaged.
     """
-    bundle_configs = [bundle.read_config(path) for path in config.bundle_paths]
-    _check_alike(config.bundle_paths, bundle_configs)
-    with (
-        dataset.reading(pathlib.Path(config.data_dir), config.dataset, config.version) as source,
-        directories.exclusive(config.output_path, "--output_dir"),
-    ):
-        _check_output(config.output_path)
-        _check_dataset(bundle_configs[0], source)
-        for path, found in zip(config.bundle_paths, bundle_configs, strict=True):
-            _warn(path, found, source, config.split)
-        examples, models = _predict(config, source)
-        results = examples.evaluate()
-        summary = {
-            "status": EVALUATED,
-            "bundles": [str(path) for path in config.bundle_paths],
-            "weights_sha256": [found.weights_sha256 for found in bundle_configs],
-            "model": " + ".join(found.model.name for found in bundle_configs),
-            "parameters": {"total": sum(models)},
-            "image_size": ", ".join(
-                dict.fromkeys(str(found.model.image_size) for found in bundle_configs)
-            ),
-            "test": results,
-            "test_set": conclusion.test_set(
-                source, config.split, bundle_configs[0].target, examples
-            ),
-        }
-        examples.write(config.output_path / run_directory.PREDICTIONS)
-        run_directory.write_json(config.output_path / run_directory.SUMMARY, summary)
-    _say("together" if len(bundle_configs) > 1 else "with intervals", results)
+    found = [bundle.read_config(path) for path in config.bundle_paths]
+    _check_alike(config.bundle_paths, found)
+    with dataset.reading(pathlib.Path(config.data_dir), config.dataset, config.version) as source:
+        _check_dataset(found[0], source)
+        for path, one in zip(config.bundle_paths, found, strict=True):
+            _warn(path, one, source, config.split)
+        with directories.exclusive(config.output_path, "--output_dir"):
+            _check_output(config.output_path)
+            examples, num_parameters = _predict(config, source)
+            examples.write(config.output_path / run_directory.PREDICTIONS)
+            summary = {
+                **_identity(config, found, num_parameters),
+                "test": examples.evaluate(),
+                "test_set": conclusion.test_set(source, config.split, found[0].target, examples),
+            }
+            run_directory.write_json(config.output_path / run_directory.SUMMARY, summary)
+    _say("together" if len(found) > 1 else "with intervals", summary["test"])
     print(f"Results: {config.output_path}; beside others: python -m trainer.compare runs/*")
     return summary
 
 
-def _predict(config: EvaluateConfig, source: dataset.Dataset) -> tuple[scored.Scored, list[int]]:
-    """Returns the examples with the mean of the bundles' probabilities; the bundles' parameters."""
+def _identity(
+    config: EvaluateConfig, found: Sequence[bundle.BundleConfig], num_parameters: int
+) -> dict[str, Any]:
+    """Returns what was tested, as a summary has it."""
+    sizes = dict.fromkeys(str(one.model.image_size) for one in found)
+    return {
+        "status": EVALUATED,
+        "bundles": [str(path) for path in config.bundle_paths],
+        "weights_sha256": [one.weights_sha256 for one in found],
+        "model": " + ".join(one.model.name for one in found),
+        "parameters": {"total": num_parameters},
+        "image_size": ", ".join(sizes),
+    }
+
+
+def _predict(config: EvaluateConfig, source: dataset.Dataset) -> tuple[scored.Scored, int]:
+    """Returns the examples with the mean of the bundles' probabilities; how many parameters."""
     strategy = strategies.make(config.strategy, logical_cpus=config.logical_cpus)
     strategies.per_replica_batch_size(strategy, config.global_batch_size)
-    chances, parameters = [], []
+    chances, num_parameters = [], 0
     for path in config.bundle_paths:
         with strategy.scope():
             loaded = bundle.load(path)
         predictions = _run(loaded, strategy, source, config)
         chances.append(predictions.probabilities(loaded.config.calibration))
-        parameters.append(loaded.classifier.count_params())
+        num_parameters += loaded.classifier.count_params()
         of_one = (predictions.labels, chances[-1], loaded.config.class_names)
         _say(str(path), metrics.evaluate(*of_one, loaded.config.positive))
     examples = scored.Scored(
@@ -137,7 +140,7 @@ def _predict(config: EvaluateConfig, source: dataset.Dataset) -> tuple[scored.Sc
         class_names=loaded.config.class_names,
         positive=loaded.config.positive,
     )
-    return examples, parameters
+    return examples, num_parameters
 
 
 def _run(

@@ -73,20 +73,21 @@ def read(path: pathlib.Path, name: str) -> Run | Untested:
 def _tested(
     path: pathlib.Path, name: str, summary: dict[str, Any], lines: list[dict[str, Any]]
 ) -> Run | Untested:
+    flags = path / run_directory.CONFIG
+    config = json.loads(flags.read_text(encoding="utf-8")) if flags.exists() else {}
     if "test_set" not in summary:
+        where = " ".join(f"--{n}={config[n]}" for n in ("data_dir", "dataset") if n in config)
         return Untested(
             name,
             "was tested by an earlier version, which kept no predictions; test its bundle again: "
-            f"python -m trainer.evaluate --bundles={path}",
+            f"python -m trainer.evaluate --bundles={path} {where}".strip(),
             lines,
         )
     test_set = summary["test_set"]
     examples = Scored.read(path / run_directory.PREDICTIONS, test_set["positive"])
     if examples.sha256() != test_set["examples_sha256"]:
         raise exits.DataError(f"{run_directory.PREDICTIONS} is not of the test in its summary")
-    flags = path / run_directory.CONFIG
     steps, of_epoch = summary.get("steps"), summary.get("steps_per_epoch")
-    config = json.loads(flags.read_text(encoding="utf-8")) if flags.exists() else {}
     return Run(
         name=name,
         flags=config,

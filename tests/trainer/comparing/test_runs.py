@@ -42,7 +42,7 @@ def test_a_run_of_an_earlier_version_is_to_be_tested_again(run):
     del summary["test_set"]
     (run / "summary.json").write_text(json.dumps(summary))
     reason = runs.read(run, "run").reason
-    assert reason.endswith(f"python -m trainer.evaluate --bundles={run}")
+    assert reason.endswith(f"python -m trainer.evaluate --bundles={run} --dataset=faces")
 
 
 def test_predictions_of_other_examples_than_those_tested_are_noticed(run):
