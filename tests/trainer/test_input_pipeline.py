@@ -149,6 +149,15 @@ def test_an_epoch_goes_on_exactly_where_it_stopped(source, start_step):
         assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
+def test_mixed_batches_go_on_exactly_where_they_stopped(source):
+    whole = _train(source, mixup_alpha=0.4)
+    rest = _train(source, mixup_alpha=0.4, start_step=2)
+    assert whole[0].keys() == _train(source)[0].keys() | {"partner_label", "share"}
+    for batch, expected in zip(rest, whole[2:], strict=True):
+        for name, values in expected.items():
+            assert np.array_equal(batch[name], values), name
+
+
 @pytest.mark.parametrize("change", [{"epoch": 1}, {"seed": 1}])
 def test_another_epoch_or_seed_has_another_order_and_the_same_images(source, change):
     one = _column(_train(source), "image")
