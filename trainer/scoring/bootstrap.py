@@ -14,6 +14,7 @@ import numpy as np
 from trainer.scoring import metrics
 
 RESAMPLES = 2000
+_OF_ONE_CLASS = ("precision", "recall")
 _SEED = 0
 _CHUNK_VALUES = 1 << 21  # weights at a time: 16 MiB
 
@@ -62,17 +63,18 @@ def intervals(
       group_ids: see there.
     """
     found = distributions(labels, chances, positive, group_ids)
-    fewest = _smallest_class(labels, group_ids)
+    num_groups = dict.fromkeys(values, len(set(group_ids)))
+    num_groups |= dict.fromkeys(_OF_ONE_CLASS, _smallest_class(labels, group_ids))
     return {
         f"{name}_interval": None
         if value is None
-        else interval(value, found[name], num_examples=len(labels), fewest=fewest)
+        else interval(value, found[name], num_examples=len(labels), num_groups=num_groups[name])
         for name, value in values.items()
     }
 
 
 def interval(
-    value: float, distribution: np.ndarray, *, num_examples: int, fewest: int
+    value: float, distribution: np.ndarray, *, num_examples: int, num_groups: int
 ) -> list[float]:
     """Returns the 95 % interval of a metric in [0, 1].
 
@@ -84,11 +86,11 @@ def interval(
       value: of the metric, on the test set itself.
       distribution: on its resamples.
       num_examples: of the test set; the metric is not taken to rest on more.
-      fewest: groups of the class that has the fewest: on so many rests a score without a mistake.
+      num_groups: that a score without a mistake rests on.
     """
     variance = float(np.var(distribution))
     if value in (0, 1) and not variance:
-        return metrics.wilson_interval(value, fewest)
+        return metrics.wilson_interval(value, num_groups)
     return metrics.wilson_interval(
         value, max(1, min(num_examples, value * (1 - value) / max(variance, 1e-12)))
     )

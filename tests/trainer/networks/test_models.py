@@ -322,7 +322,7 @@ def test_each_capsule_begins_by_speaking_for_its_class():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_longest_capsule_names_the_class_whatever_the_seed(seed):
-    # With random weights here, half of all seeds call what they tell apart by the wrong names.
+    # With random weights here, some seeds call what they tell apart by the wrong names.
     keras.utils.set_random_seed(seed)
     classifier = models.build(models.ModelSpec("capsnet", 25, 2))
     lengths = tf.constant([[0.9, 0.1], [0.1, 0.9], [0.5, 0.4]])

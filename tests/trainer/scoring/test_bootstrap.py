@@ -23,7 +23,7 @@ def test_the_interval_of_an_accuracy_is_wilsons_where_examples_are_independent()
     accuracy = metrics.evaluate(labels, chances, ("a", "b"), 1)["accuracy"]
     found = bootstrap.distributions(labels, chances, 1, SINGLE)["accuracy"]
     wilson = metrics.wilson_interval(accuracy, 400)
-    interval = bootstrap.interval(accuracy, found, num_examples=400, fewest=200)
+    interval = bootstrap.interval(accuracy, found, num_examples=400, num_groups=200)
     assert interval == pytest.approx(wilson, abs=0.002)
 
 
@@ -102,9 +102,9 @@ def test_a_score_without_a_mistake_is_not_certain():
     chances = np.eye(2)[labels]
     values = dict.fromkeys(metrics.NAMES, 1.0)
     found = bootstrap.intervals(values, labels, chances, 1, SINGLE[:40])
-    # Wilson's interval of 20 of 20.
-    assert found["auc_interval"] == pytest.approx([0.8389, 1], abs=1e-4)
-    assert found["recall_interval"] == found["auc_interval"]
+    # Wilson's intervals of 40 of 40, and of 20 of 20.
+    assert found["auc_interval"] == pytest.approx([0.9124, 1], abs=1e-4)
+    assert found["recall_interval"] == pytest.approx([0.8389, 1], abs=1e-4)
 
 
 def test_one_mistake_is_hardly_more_certain_than_none():
@@ -125,7 +125,7 @@ def test_an_interval_is_as_wide_as_groups_make_it():
 
 
 def test_a_constant_score_has_an_interval():
-    found = bootstrap.interval(0.5, np.full(2000, 0.5), num_examples=100, fewest=50)
+    found = bootstrap.interval(0.5, np.full(2000, 0.5), num_examples=100, num_groups=50)
     assert found == pytest.approx(metrics.wilson_interval(0.5, 100))
 
 
