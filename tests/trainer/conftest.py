@@ -1,14 +1,16 @@
+import dataclasses
 import pathlib
 
 import keras
+import numpy as np
 import pytest
 
 from tests import tiny
 from trainer import config as configs
 from trainer import training
 from trainer.capacity import remembered
-from trainer.networks import backbones
-from trainer.reporting import events
+from trainer.networks import backbones, cnns
+from trainer.reporting import events, plots
 
 
 def _config(directory: pathlib.Path, **changes) -> configs.TrainConfig:
@@ -32,8 +34,33 @@ def make_config(tmp_path: pathlib.Path):
     return lambda **changes: _config(tmp_path, **changes)
 
 
-@pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory, two_devices):
+@pytest.fixture(scope="module")
+def no_pictures():
+    """Blank pictures: real ones take a fifth of the time of a short run."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("curves", "confusion_matrix", "image_grid"):
+            patch.setattr(plots, name, lambda *_, **__: np.zeros((8, 8, 3), np.uint8))
+        yield
+
+
+@pytest.fixture(scope="module")
+def small_runs(no_pictures):
+    """A network of one block stands in for `cnn`, which takes seconds to trace."""
+
+    def one_block(input_shape):
+        inputs = keras.Input(input_shape)
+        maps = keras.layers.Conv2D(8, 3, strides=4, use_bias=False)(inputs)
+        maps = keras.layers.ReLU()(cnns.batch_norm()(maps))
+        return keras.Model(inputs, maps, name="cnn")
+
+    with pytest.MonkeyPatch.context() as patch:
+        entry = dataclasses.replace(backbones.BACKBONES["cnn"], build=one_block)
+        patch.setitem(backbones.BACKBONES, "cnn", entry)
+        yield
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, two_devices, small_runs):
     """A run of `make_config()` that nothing has disturbed."""
     directory = tmp_path_factory.mktemp("undisturbed")
     tiny.write(directory / "data")

@@ -17,6 +17,8 @@ from trainer import task, training
 from trainer.networks import backbones, models, pretrained
 from trainer.running import losses, phases
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 RECIPES = pathlib.Path(__file__).parents[2] / "launch" / "recipes"
 
 # Total and trainable parameters of the last phase, as the notebooks printed them.

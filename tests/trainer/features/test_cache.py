@@ -1,23 +1,17 @@
 import types
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests import tiny
 from tfrecords import exits
-from trainer import conclusion, training
 from trainer import config as configs
+from trainer import training
 from trainer.features import cache, computing
 from trainer.reporting import events
 from trainer.running import interruption, phases
 
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """Leaves out what takes long and is not of interest here."""
-    monkeypatch.setattr(conclusion, "write_report", lambda *args: None)
-    monkeypatch.setattr(conclusion, "augmented_batch", lambda task: np.zeros((8, 8, 3), np.uint8))
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 @pytest.fixture

@@ -2,23 +2,17 @@
 
 import math
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests import tiny
 from tfrecords import exits
-from trainer import bundle, conclusion, training
+from trainer import bundle, training
 from trainer.reporting import events
 from trainer.running import interruption, loss_scale
 from trainer.scoring import evaluation
 
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """Leaves out what takes long and is not of interest here."""
-    monkeypatch.setattr(conclusion, "write_report", lambda *args: None)
-    monkeypatch.setattr(conclusion, "augmented_batch", lambda task: np.zeros((8, 8, 3), np.uint8))
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def test_what_is_kept_of_the_best_epoch_is_the_average(make_config, tmp_path, tiny_backbone):

@@ -10,6 +10,8 @@ from trainer import training
 from trainer.capacity import remembered
 from trainer.running import interruption
 
+pytestmark = pytest.mark.usefixtures("small_runs")
+
 # A global batch of 8 on two replicas: 4 each; 6 steps an epoch.
 
 
