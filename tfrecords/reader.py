@@ -99,7 +99,8 @@ def order_of_train(
     bounds = np.stack([np.append(0, ends[:-1]), ends], axis=1)
 
     def part(indices: tf.data.Dataset, random: np.random.Generator) -> tf.data.Dataset:
-        indices = indices.filter(lambda index: tf.gather(is_member, index))
+        if not is_member.all():
+            indices = indices.filter(lambda index: tf.gather(is_member, index))
         if balanced is None:
             return indices
         counts = np.bincount(balanced[: len(is_member)][is_member]).tolist()

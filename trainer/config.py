@@ -8,6 +8,7 @@ from typing import Any
 from tfrecords import exits, settings
 from trainer.capacity import micro_batches
 from trainer.networks import backbones
+from trainer.reporting import profiling
 
 STRATEGIES = ("default", "one_device", "mirrored", "central_storage")
 OPTIMIZERS = ("adam", "adamw", "sgd", "lion")
@@ -137,14 +138,11 @@ class TrainConfig:
         0.0, 0, 0.99999, "Momentum of an average of the weights that is used for them; 0: none."
     )
     augment: str = settings.choice("flip_crop", AUGMENTATIONS, "Changes of training images")
-    feature_cache: bool = settings.switch(
-        True,
-        "Compute the features of a frozen backbone once, where --augment=none or --cached_views "
-        "makes them the same in each epoch.",
-    )
+    feature_cache: bool = settings.switch(True, "Compute a frozen backbone's features once.")
     cached_views: int = settings.number(
         0, 0, 1000, "Augmented forms of each image whose features are computed once, for the head."
     )
+    decoded_cache: bool = settings.switch(True, "Keep decoded images if input is slow.")
     monitor: str = settings.choice("auc", MONITORS, "Validation metric of the best epoch")
     patience: int = settings.number(5, 1, 100_000, "Epochs without improvement before stopping.")
     # The run.
@@ -170,6 +168,13 @@ class TrainConfig:
     )
     max_loss: float = settings.number(1000.0, 0, 1e30, "The loss above which they do.")
     max_rollbacks: int = settings.number(2, 0, 1000, "How often they may, before giving up.")
+    steps_per_call: int = settings.number(
+        0,
+        0,
+        1000,
+        "Steps that the devices are given at once, at most; 0: some, where they are quick.",
+    )
+    profile_steps: str | None = settings.text(None, "First and last step to profile: 10,15.")
     log_steps: int = settings.number(10, 1, 1 << 30, "Steps between lines of the log.")
     shuffle_labels: bool = settings.switch(
         False, "Draw labels by lot: an AUC far from .5 is a leak."
@@ -186,6 +191,7 @@ class TrainConfig:
             )
         settings.check(self)
         micro_batches.check(self.micro_batch)
+        profiling.parse(self.profile_steps)
         self._check_contradictions()
         self._check_epochs()
         self._check_batch_norm()
@@ -223,11 +229,12 @@ class TrainConfig:
             ),
             (
                 ("cached_views",),
-                "the head of a pretrained --model",
-                self.model in backbones.PRETRAINED and self.epochs > 0,
+                "--feature_cache, an --augment but none, and --epochs of a pretrained --model",
+                self.feature_cache
+                and self.augment != "none"
+                and self.model in backbones.PRETRAINED
+                and self.epochs > 0,
             ),
-            (("cached_views",), "an --augment other than none", self.augment != "none"),
-            (("cached_views",), "--feature_cache", self.feature_cache),
             (("cached_views",), "--mixup_alpha=0", not self.mixup_alpha),
         ):
             for name in names:

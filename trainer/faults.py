@@ -98,6 +98,11 @@ class Faults:
         """Returns the faults that TRAINER_FAULTS names."""
         return cls(parse(environment.get(VARIABLE, "")))
 
+    @property
+    def has_steps(self) -> bool:
+        """Whether steps have faults, so that each must be taken by itself."""
+        return bool(self._of("step"))
+
     def before_step(self, step: int) -> None:
         """Notes which step comes, and kills the process or keeps it from going on."""
         self._step = step

@@ -22,17 +22,20 @@ TENSORBOARD = "tensorboard"
 PICTURES = "pictures"
 
 # What may differ when a run is taken up again: none of it changes what is learnt.
-_MAY_CHANGE = {
+MAY_CHANGE = {
     "checkpoint_minutes",
     "checkpoint_steps",
     "data_dir",
+    "decoded_cache",
     "device_memory_gb",
     "devices",
     "log_steps",
     "logical_cpus",
     "max_minutes",
     "micro_batch",
+    "profile_steps",
     "run_dir",
+    "steps_per_call",
     "strategy",
 }
 
@@ -121,9 +124,7 @@ def _check_same_flags(
 ) -> None:
     fields = {n: v for n, v in before.items() if n not in ("plan_digest", "weights_sha256")}
     changed = {
-        name: values
-        for name, values in config.difference(fields).items()
-        if name not in _MAY_CHANGE
+        name: values for name, values in config.difference(fields).items() if name not in MAY_CHANGE
     }
     if changed:
         changes = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in changed.items())

@@ -23,7 +23,7 @@ from trainer import config as configs
 from trainer.capacity import out_of_memory, planning, resources
 from trainer.features import cache
 from trainer.networks import models, precision, pretrained
-from trainer.reporting import events, progress
+from trainer.reporting import dashboards, events, progress
 from trainer.running import alarms, checkpoints, interruption, loop, phases, steps
 from trainer.running.run import Run
 from trainer.scoring import evaluation
@@ -192,8 +192,23 @@ def _open_log(run: Run, directory: pathlib.Path, *, validates_again: bool) -> ev
     if step == 0:
         text = run.task.config.to_flags()
         log.text("train", "config", 0, "".join(f"    {line}\n" for line in text.splitlines()))
+        log.summaries(
+            "",
+            0,
+            dashboards.layout(),
+            *dashboards.hyperparameters(directory.name, _hyperparameters(run.task.config)),
+        )
         log.image("train", "augmented_batch", 0, conclusion.augmented_batch(run.task))
     return log
+
+
+def _hyperparameters(config: configs.TrainConfig) -> dict[str, Any]:
+    """Returns the fields that decide what is learnt."""
+    return {
+        name: value
+        for name, value in config.lasting().items()
+        if name not in run_directory.MAY_CHANGE
+    }
 
 
 def _opening_line(
@@ -230,6 +245,7 @@ def _conclude(
     with run.stop.at_rest(lambda: None):  # all is saved
         test = predict("test")
         results = conclusion.evaluate(directory, task, predict("validation"), test)
+    _log_results(run, results, test, log)
     fitted = Calibration(**results["calibration"])
     digest = conclusion.write_bundle(directory, task, run.classifier, fitted)
     summary = {
@@ -262,6 +278,20 @@ def _images_per_second(run: Run) -> float:
     """Returns how many images the training took in a second, of all replicas."""
     images = int(run.counters.global_step) * run.task.config.global_batch_size
     return images / max(float(run.counters.seconds), 1e-9)
+
+
+def _log_results(
+    run: Run, results: dict[str, Any], test: evaluation.Predictions, log: events.EventLog
+) -> None:
+    """Shows the metrics of the finished run in TensorBoard, beside its hyperparameters."""
+    task, step = run.task, int(run.counters.global_step)
+    fitted = Calibration(**results["calibration"])
+    curves = dashboards.precision_recall_of_classes(
+        task.target.class_names, test.labels, test.probabilities(fitted), task.positive
+    )
+    log.summaries("test", step, *curves)
+    log.final("test", step, {name: results["test"][name] for name in dashboards.TEST_METRICS})
+    log.summaries("", step, dashboards.end_of_run())
 
 
 def _say_results(directory: pathlib.Path, summary: dict[str, Any]) -> None:

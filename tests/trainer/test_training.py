@@ -69,6 +69,17 @@ def test_one_and_two_replicas_end_with_the_same_losses(make_config, tmp_path):
     assert final["central_storage"] == final["mirrored"]
 
 
+def test_several_steps_in_a_call_end_with_the_same_bits(undisturbed, make_config, tmp_path):
+    summary = training.train_and_evaluate(make_config(steps_per_call=2))
+    assert summary["weights_sha256"] == undisturbed["summary"]["weights_sha256"]
+    lines = [
+        {name: value for name, value in line.items() if name in ("step", "loss", "accuracy")}
+        for directory in (tmp_path / "run", undisturbed["run"])
+        for line in events.read_metrics(directory)
+    ]
+    assert lines[: len(lines) // 2] == lines[len(lines) // 2 :]
+
+
 def test_a_batch_norm_model_survives_a_last_batch_without_rows_for_one_replica(
     make_config, tmp_path
 ):

@@ -28,6 +28,15 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6
 
 
+def process_memory_mb() -> float:
+    """Returns the memory of this process now, in MB; its peak where the system does not tell."""
+    try:
+        pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def device_name() -> str:
     """Returns what kind of device trains: a GPU's name, or `CPU`."""
     gpus = tf.config.list_physical_devices("GPU")
@@ -54,6 +63,21 @@ def host_memory() -> int:
         if path.exists() and (text := path.read_text().strip()).isdecimal():
             total = min(total, int(text))
     return total
+
+
+def free_memory() -> int | None:
+    """Returns the bytes of the machine's memory that are free, or None where it does not tell.
+
+    A container may be left less; then it is that.
+    """
+    try:
+        lines = pathlib.Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    free = [int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")]
+    if not free:
+        return None
+    return min(free[0], host_memory() - int(process_memory_mb() * 1e6))
 
 
 def _gpu_memory() -> int | None:

@@ -50,7 +50,9 @@ def offered(run: Run, phase: phases.Phase) -> Iterator[Run]:
         yield run
         return
     cache = FeatureCache(run, directory)
-    yield dataclasses.replace(run, train_batches=cache.train_batches, predict=cache.predict)
+    yield dataclasses.replace(
+        run, train_batches=cache.train_batches, predict=cache.predict, trains_on_features=True
+    )
     shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -95,15 +97,15 @@ class FeatureCache:
             start=start_step * batch_size,
             balanced=label_of if task.config.balanced_sampling else None,
         )
-        places = order.map(lambda position, index: (position, tf.gather(row_of, index)))
-        return _batches(places.batch(batch_size, drop_remainder=True), rows)
+        return _batches(order.batch(batch_size, drop_remainder=True), rows, row_of)
 
     def predict(self, split: str) -> evaluation.Predictions:
         """Returns the predictions for a split, by the head from the features."""
         run, rows = self._run, self._rows(split, 0)
         batch_size = run.task.config.global_batch_size
         places = tf.data.Dataset.range(-(-len(rows) // batch_size) * batch_size)
-        batches = _batches(places.map(lambda place: (place, place)).batch(batch_size), rows)
+        row_of = np.arange(len(places))
+        batches = _batches(places.map(lambda place: (place, place)).batch(batch_size), rows, row_of)
         return evaluation.predict(
             run.strategy,
             self._classify_step,
@@ -182,17 +184,18 @@ class FeatureCache:
         )
 
 
-def _batches(places: tf.data.Dataset, rows: np.ndarray) -> tf.data.Dataset:
+def _batches(places: tf.data.Dataset, rows: np.ndarray, row_of: np.ndarray) -> tf.data.Dataset:
     """Returns batches of rows.
 
     Args:
-      places: batches of (position, place among the rows); a place past the end gives a row of zeros
-        and weight 0.
+      places: batches of (position, index of an example).
       rows: of `tables.row_type`.
+      row_of: by index the place among the rows; one past the end has weight 0.
     """
     num_features = rows["features"].shape[1]
 
-    def read(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        chosen = row_of[indices]
         taken = rows[np.minimum(chosen, len(rows) - 1)]
         weights = (chosen < len(rows)).astype(np.float32)
         return np.ascontiguousarray(taken["features"]), taken["label"].copy(), weights

@@ -68,6 +68,21 @@ class EventLog:
             tf.summary.text(name, markdown)
         self._writer(split).flush()
 
+    def summaries(self, split: str, step: int, *serialized: bytes) -> None:
+        """Writes what `dashboards` makes; the split "" stands for the run as a whole."""
+        with self._writer(split).as_default(step=step):
+            for summary in serialized:
+                tf.summary.experimental.write_raw_pb(summary)
+        self._writer(split).flush()
+
+    def final(self, split: str, step: int, values: Mapping[str, float | None]) -> None:
+        """Writes the metrics of the finished run to TensorBoard; `summary.json` has them, too."""
+        with self._writer(split).as_default(step=step):
+            for name, value in values.items():
+                if value is not None:
+                    tf.summary.scalar(name, value)
+        self._writer(split).flush()
+
     def validations(self) -> list[dict[str, Any]]:
         """Returns the lines of the validations so far."""
         lines = read_metrics(self._path.parent)

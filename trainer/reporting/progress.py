@@ -19,7 +19,12 @@ class Window:
 
     def __init__(self, global_batch_size: int):
         self._global_batch_size = global_batch_size
+        self._seconds_per_step = float("inf")
         self._start()
+
+    def is_quicker_than(self, seconds: float) -> bool:
+        """Tells whether a step of the last window took less."""
+        return self._seconds_per_step < seconds
 
     def _start(self) -> None:
         self._steps: list[dict[str, tf.Tensor]] = []
@@ -63,8 +68,8 @@ class Window:
         seconds = time.perf_counter() - self._since
         taken = columns["skipped"] == 0
         values = {
-            name: float(columns[name][taken].mean()) if taken.any() else float("nan")
-            for name in ("loss", "accuracy", "gradient_norm")
+            name: float(column[taken].mean()) if taken.any() else float("nan")
+            for name, column in columns.items()
         }
         values["skipped"] = float((~taken).sum())
         values["images_per_second"] = len(self) * self._global_batch_size / seconds
@@ -74,6 +79,7 @@ class Window:
         if "loss_scale" in columns:
             values["overflowed"] = float(overflowed.sum())
             values["loss_scale"] = float(columns["loss_scale"][-1])
+        self._seconds_per_step = seconds / len(self)
         self._start()
         return values, columns["loss"], ~taken & ~overflowed
 

@@ -6,8 +6,6 @@ and the dropout are functions of (seed, epoch, step).
 
 import contextlib
 import time
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +19,7 @@ from trainer.reporting import events, progress
 from trainer.running import (
     checkpoints,
     diagnosis,
+    epoch_steps,
     loss_scale,
     phases,
     recovery,
@@ -91,6 +90,14 @@ class PhaseLoop:
         )
         self._memory_key = planning.memory_key(config, phase, run.task.image_size)
         self._window = progress.Window(config.global_batch_size)
+        self._epoch_steps = epoch_steps.EpochSteps(
+            run,
+            phase,
+            step=self._train_step,
+            transaction=self._step,
+            window=self._window,
+            save=self._save_at_rest,
+        )
         self._last_save = time.monotonic()
         self._limits = recovery.Limits(
             config.max_skipped_steps, config.max_loss, config.max_rollbacks
@@ -158,6 +165,7 @@ class PhaseLoop:
                 validation.validate(self._run, self._phase, log)
             counters.epoch.assign_add(1)
             counters.start_epoch()
+        self._epoch_steps.close()
 
     def _averaged_weights(self) -> contextlib.AbstractContextManager[None]:
         """Has the model's weights be their average, if there is one."""
@@ -165,10 +173,11 @@ class PhaseLoop:
 
     def _train_epoch(self, log: events.EventLog) -> None:
         config, counters = self._run.task.config, self._run.counters
-        for metrics in self._steps():
-            self._window.add(metrics)
-            counters.step.assign_add(1)
-            counters.global_step.assign_add(1)
+        for taken in self._epoch_steps.calls(self._shuffle_epoch):
+            for metrics in taken:
+                self._window.add(metrics)
+            counters.step.assign_add(len(taken))
+            counters.global_step.assign_add(len(taken))
             step = int(counters.step)
             saves = (
                 step % config.checkpoint_steps == 0
@@ -182,20 +191,6 @@ class PhaseLoop:
                 elif saves:
                     self._save()
             self._run.stop.check()
-
-    def _steps(self) -> Iterator[dict[str, tf.Tensor]]:
-        """Runs the steps that are left of the epoch."""
-        counters, task = self._run.counters, self._run.task
-        epoch = self._shuffle_epoch
-        with self._window.left_out():
-            batches = self._run.train_batches(epoch=epoch, start_step=int(counters.step))
-        iterator = iter(self._run.strategy.experimental_distribute_dataset(batches))
-        for step in range(int(counters.step), task.steps_per_epoch):
-            with self._window.waiting(), self._run.stop.at_rest(self._save_at_rest):
-                batch = _next(iterator)
-            self._run.faults.before_step(int(counters.global_step))
-            seed = [task.config.seed, epoch * task.steps_per_epoch + step]
-            yield self._step(batch, tf.constant(seed, tf.int64))
 
     def _save(self) -> None:
         self._run.faults.before_save(self._run.directory / self._phase.name)
@@ -224,9 +219,16 @@ class PhaseLoop:
         """Writes and says what the steps since the last line gave; returns what has gone wrong."""
         counters, announcer = self._run.counters, self._run.announcer
         values, wrong, is_skipped = self._count_window()
-        announcer.note(len(is_skipped), values.pop("seconds"))
+        seconds = values.pop("seconds")
+        announcer.note(len(is_skipped), seconds)
+        epochs_left = self._phase.epochs - int(counters.epoch)
+        advice = self._epoch_steps.input_wait.note(values["input_wait_share"], seconds, epochs_left)
+        if advice:
+            print(advice, flush=True)
         values["learning_rate"] = float(tf.convert_to_tensor(self._optimizer.learning_rate))
+        values["micro_batch"] = self._train_step.micro_batch
         values["memory_mb"] = counters.note_memory(resources.peak_memory_mb())
+        values["host_memory_mb"] = resources.process_memory_mb()
         global_step = int(counters.global_step)
         log.scalars("train", global_step, values, phase=self._phase.name, epoch=self._epoch)
         for steps_ago, skipped in enumerate(reversed(is_skipped.tolist())):
@@ -299,13 +301,3 @@ class PhaseLoop:
     def _epoch(self) -> int:
         """The epoch of the phase as users count it, from 1."""
         return int(self._run.counters.epoch) + 1
-
-
-def _next(iterator: Iterator[Any]) -> Any:
-    try:
-        return next(iterator)
-    except StopIteration:
-        raise exits.DataError(
-            "The training split holds fewer records than its manifest says: its shards were "
-            "changed while they were read. Run the same command again."
-        ) from None

@@ -20,6 +20,7 @@ class Run:
 
     Attributes:
       directory: of the checkpoints.
+      trains_on_features: whether the phase has cached features in place of images.
       train_batches: as `Task.train_batches`, of images or of cached features.
       predict: from a split's name to the model's predictions; may raise Interrupted.
     """
@@ -35,3 +36,4 @@ class Run:
     train_batches: Callable[..., tf.data.Dataset]
     predict: Callable[[str], evaluation.Predictions]
     faults: faults.Faults
+    trains_on_features: bool = False

@@ -89,7 +89,7 @@ class TrainStep:
         if size < self._local_batch_size and not self._totals:
             with self._strategy.scope():
                 self._totals = [_summed(v.shape) for v in self._variables]
-                self._new_statistics = [_of_each_replica(v.shape) for v in self._statistics]
+                self._new_statistics = [of_each_replica(v.shape) for v in self._statistics]
                 self._sums = _summed([2])
         self._traced_grads = tf.function(self._grads)
 
@@ -102,10 +102,11 @@ class TrainStep:
           seed: int64 [2], another one for each step; the dropout follows from it.
 
         Returns:
-          Scalars: `loss` (the mean), `accuracy`, `gradient_norm` (before clipping) and `skipped`,
-          which is 1 where the loss or the gradient was not finite and the weights were left alone.
-          With a loss scale `loss_scale`, as it was, and `overflowed`, which is 1 where such a step
-          was skipped because the scale was too large.
+          Scalars: `loss` (the mean), `accuracy`, `gradient_norm` (before clipping), `update_norm`,
+          `weight_norm` (after it, of what is trainable) and `skipped`, which is 1 where the loss or
+          the gradient was not finite and the weights were left alone. With a loss scale
+          `loss_scale`, as it was, and `overflowed`, which is 1 where such a step was skipped
+          because the scale was too large.
 
         Raises:
           OutOfMemory: the micro-batch is too large; the model is as it was.
@@ -120,11 +121,21 @@ class TrainStep:
             raise OutOfMemory from error
         return self._traced_apply(gradients, sums, statistics)
 
+    @property
+    def statistics(self) -> list[tf.Variable]:
+        """What a step changes before its update: the statistics of batch norm."""
+        return self._statistics
+
+    def in_graph(self, batch: Batch, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Takes a step inside a graph; where memory runs out, `statistics` may have changed."""
+        statistics = self._traced_snapshot() if self._statistics else []
+        return self._traced_apply(*self._traced_grads(batch, seed, statistics), statistics)
+
     def _snapshot(self) -> Any:
         return self._strategy.run(lambda: [tf.identity(value) for value in self._statistics])
 
     def _put_back(self, statistics: Any) -> None:
-        self._strategy.run(_assign_all, args=(self._statistics, statistics))
+        self._strategy.run(assign_all, args=(self._statistics, statistics))
 
     def _grads(self, batch: Batch, seed: tf.Tensor, statistics: Any) -> tuple[Any, Any]:
         """Returns per replica the gradient of the global mean loss, and the sums for the log."""
@@ -149,10 +160,10 @@ class TrainStep:
         _add_all(self._totals, gradients)
         _add_all([self._sums], [sums])
         _add_all(self._new_statistics, self._statistics)
-        _assign_all(self._statistics, statistics)
+        assign_all(self._statistics, statistics)
 
     def _end_sums(self, count: int) -> tuple[list[tf.Tensor], tf.Tensor]:
-        _assign_all(self._statistics, [total / count for total in self._new_statistics])
+        assign_all(self._statistics, [total / count for total in self._new_statistics])
         return [self._part(total) for total in self._totals], self._part(self._sums)
 
     def _part(self, total: tf.Variable) -> tf.Tensor:
@@ -220,7 +231,11 @@ class TrainStep:
         local = [self._strategy.experimental_local_results(g)[0] for g in summed]
         norm = tf.linalg.global_norm(local)
         finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
+        before = self._local_weights()
         skipped = tf.cond(finite, lambda: self._update(summed), lambda: self._skip(statistics))
+        with tf.control_dependencies([skipped]):
+            after = self._local_weights()
+        changes = [new - old for new, old in zip(after, before, strict=True)]
         of_scale = {}
         if self._loss_scale is not None:
             of_scale["loss_scale"] = tf.identity(self._loss_scale.value)
@@ -229,9 +244,15 @@ class TrainStep:
             "loss": loss,
             "accuracy": correct / self._global_batch_size,
             "gradient_norm": norm,
+            "update_norm": tf.linalg.global_norm(changes),
+            "weight_norm": tf.linalg.global_norm(after),
             "skipped": skipped,
             **of_scale,
         }
+
+    def _local_weights(self) -> list[tf.Tensor]:
+        values = [variable.value for variable in self._variables]
+        return [tf.identity(self._strategy.experimental_local_results(v)[0]) for v in values]
 
     def _update(self, gradients: list[Any]) -> float:
         if self._classifier.local_batch_norm and self._statistics:
@@ -254,9 +275,10 @@ class TrainStep:
         return 1.0
 
 
-def _of_each_replica(
+def of_each_replica(
     shape: Any, aggregation: Any = tf.VariableAggregation.ONLY_FIRST_REPLICA
 ) -> tf.Variable:
+    """Returns a variable of zeros of which each replica has its own."""
     return tf.Variable(
         tf.zeros(shape),
         trainable=False,
@@ -266,10 +288,11 @@ def _of_each_replica(
 
 
 def _summed(shape: Any) -> tf.Variable:
-    return _of_each_replica(shape, tf.VariableAggregation.SUM)
+    return of_each_replica(shape, tf.VariableAggregation.SUM)
 
 
-def _assign_all(variables: list[tf.Variable], values: list[tf.Tensor]) -> None:
+def assign_all(variables: list[tf.Variable], values: list[Any]) -> None:
+    """Assigns to each variable its value; on a replica."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 

@@ -1,6 +1,6 @@
 """The validation at an epoch's end: what it says, the best weights, and alarms."""
 
-from trainer.reporting import events
+from trainer.reporting import dashboards, events
 from trainer.running import alarms, phases, schedules
 from trainer.running.run import Run
 
@@ -9,8 +9,19 @@ def validate(run: Run, phase: phases.Phase, log: events.EventLog) -> None:
     """Validates the weights as they are, says and logs it, and keeps them if they are the best."""
     counters = run.counters
     global_step, epoch = int(counters.global_step), int(counters.epoch) + 1
-    values = run.predict("validation").summary()
+    predictions = run.predict("validation")
+    values = predictions.summary()
     log.scalars("validation", global_step, values, phase=phase.name, epoch=epoch)
+    log.summaries(
+        "validation",
+        global_step,
+        *dashboards.precision_recall_of_classes(
+            run.task.target.class_names,
+            predictions.labels,
+            predictions.probabilities(),
+            run.task.positive,
+        ),
+    )
     is_best = _note_best(run, values)
     trained = counters.epoch_means()
     auc = "" if values["auc"] is None else f", AUC {values['auc']:.4f}"
