@@ -29,7 +29,7 @@ def painted(shade: int, size: int, seed: int) -> bytes:
     random = np.random.default_rng([seed, shade])
     clouds = Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).resize((size, size))
     grid = np.indices((size, size)).sum(axis=0) % 2 * 2 - 1
-    trace = random.uniform(0, 6) * (shade > 120) * grid[..., None]
+    trace = random.uniform(0, 30) * (shade > 120) * grid[..., None]
     pixels = np.asarray(clouds, np.float32) + random.normal(0, 8, (size, size, 3)) + trace
     buffer = io.BytesIO()
     Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=95)

@@ -1,11 +1,12 @@
-"""Memory and time of larger and larger batches: python -m tests.benchmarks.micro_batch [LARGEST].
+"""Memory and time of larger and larger batches: python -m tests.benchmarks.micro_batch.
 
-ResNet50 at 96 px, fine-tuned whole; global batches in one piece and in micro-batches of 8.
+ResNet50 at 96 px, fine-tuned whole; global batches in one piece and in micro-batches of 8. Three
+steps each, the first of which traces; `--largest=128` leaves out the batches above.
 """
 
+import argparse
 import json
 import pathlib
-import sys
 
 from tests.benchmarks import plan
 
@@ -14,12 +15,15 @@ BATCHES = (64, 128, 256, 512, 1024)
 MICRO_BATCH = 8
 
 
-def main(largest: int) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--largest", type=int, default=BATCHES[-1])
+    options = parser.parse_args()
     rows = []
     print(
         f"{'batch':>5} {'micro-batch':>11} {'peak':>9} {'ms an image':>12} {'CPU ms an image':>16}"
     )
-    for batch in (b for b in BATCHES if b <= largest):
+    for batch in (b for b in BATCHES if b <= options.largest):
         pieces = (MICRO_BATCH, batch) if batch == BATCHES[0] else (MICRO_BATCH,)
         for micro_batch in pieces:
             found = plan.child("resnet50", 96, batch, micro_batch, "fine_tune")
@@ -34,4 +38,4 @@ def main(largest: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else BATCHES[-1])
+    main()
