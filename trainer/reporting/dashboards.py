@@ -97,7 +97,12 @@ def precision_recall_of_classes(
       labels: class indices, int64 [examples].
       chances: class probabilities, [examples, classes].
       positive: the index of the positive class of two.
+
+    Returns:
+      One summary a curve; none where a model gives what is no probability.
     """
+    if not np.isfinite(chances).all():
+        return []
     shown = [positive] if len(class_names) == 2 else range(len(class_names))
     return [
         _bytes(

@@ -237,7 +237,7 @@ class PhaseLoop:
         if announcer.is_due():
             announcer.say(
                 f"  step {int(counters.step)}/{self._run.task.steps_per_epoch}"
-                f" | loss {values['loss']:.4f}"
+                f" | loss {values['loss']:.4f}{validation.best(self._run)}"
                 f" | {values['images_per_second']:,.0f} images/s"
                 f" | waiting for input {values['input_wait_share']:.0%}",
                 global_step,

@@ -66,3 +66,9 @@ def test_precision_and_recall_of_classes(class_names, positive, expected):
     at_seventy = table[:, 70]
     assert at_seventy.tolist() == [2, 0, 2, 0, 1, 1]
     assert table[:, 50].tolist() == pytest.approx([2, 1, 1, 0, 2 / 3, 1])
+
+
+def test_what_is_no_probability_has_no_curve():
+    chances = np.array([[0.5, 0.5], [np.nan, np.nan]])
+    labels = np.array([0, 1])
+    assert dashboards.precision_recall_of_classes(("real", "fake"), labels, chances, 1) == []
