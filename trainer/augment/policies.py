@@ -84,6 +84,8 @@ class Policy:
 
     def noise(self, seed: int, epoch: int, position: tf.Tensor) -> tf.Tensor:
         """Returns the numbers of an example, uniform in [0, 1), float32 [num_numbers]."""
+        if not self.num_numbers:
+            return tf.zeros([0])
         noise_seed = tf.stack([tf.cast(seed * 1_000_003 + epoch, tf.int64), position])
         return tf.random.stateless_uniform([self.num_numbers], noise_seed, alg="philox")
 
