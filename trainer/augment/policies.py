@@ -20,8 +20,8 @@ class Op:
     Args:
       change: from images and parameters by name to images.
       chance: the share of images that are changed.
-      compiled: whether XLA compiles what happens to batches. Moving whole pixels is fast without
-        it, and `geometry.affine` compiles what is slow itself.
+      compiled: whether XLA compiles what happens to batches. `geometry.affine` compiles itself what
+        is slow.
       **ranges: for each parameter its lowest and highest value.
     """
 
@@ -123,7 +123,6 @@ def _shared_out(ops: tuple[Op, ...], noise: tf.Tensor) -> list[tuple[Op, tf.Tens
 
 FLIP_CROP = Op(
     geometry.flip_and_shift,
-    compiled=False,
     left_right=(0, 1),
     shift_x=(-1 / 16, 1 / 16),
     shift_y=(-1 / 16, 1 / 16),
@@ -131,7 +130,7 @@ FLIP_CROP = Op(
 
 POLICIES = {
     "none": Policy(),
-    "flip": Policy(on_device=(Op(geometry.flip_and_shift, compiled=False, left_right=(0, 1)),)),
+    "flip": Policy(on_device=(Op(geometry.flip_and_shift, left_right=(0, 1)),)),
     "flip_crop": Policy(on_device=(FLIP_CROP,)),
     # What the reference projects gave to Keras' ImageDataGenerator.
     "reference": Policy(
