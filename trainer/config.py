@@ -10,7 +10,7 @@ from trainer.capacity import micro_batches
 from trainer.networks import backbones
 from trainer.reporting import profiling
 
-STRATEGIES = ("default", "one_device", "mirrored", "central_storage")
+STRATEGIES = ("default", "one_device", "mirrored", "central_storage", "multi_worker_mirrored")
 OPTIMIZERS = ("adam", "adamw", "sgd", "lion")
 SCHEDULES = ("cosine", "constant", "step", "plateau")
 MONITORS = ("loss", "accuracy", "auc")
@@ -212,7 +212,7 @@ class TrainConfig:
             ),
             (
                 ("devices",),
-                "--strategy=one_device, mirrored or central_storage",
+                "another --strategy than default",
                 self.strategy != "default",
             ),
             (("weight_decay",), "--optimizer=adamw, sgd or lion", self.optimizer != "adam"),
@@ -236,6 +236,11 @@ class TrainConfig:
                 and self.epochs > 0,
             ),
             (("cached_views",), "--mixup_alpha=0", not self.mixup_alpha),
+            (
+                ("cached_views",),
+                "a --strategy of one process",
+                self.strategy != "multi_worker_mirrored",
+            ),
         ):
             for name in names:
                 value = getattr(self, name)
@@ -254,6 +259,11 @@ class TrainConfig:
 
     def _check_epochs(self) -> None:
         """Refuses epochs that would never come."""
+        if self.batch_norm == LOCAL and self.strategy == "central_storage":
+            raise exits.UsageError(
+                "--batch_norm=local needs statistics for each replica, and with "
+                "--strategy=central_storage there is one copy for all. Use --batch_norm=sync."
+            )
         for name in ("epochs", "fine_tune_epochs"):
             epochs = getattr(self, name)
             if epochs and self.warmup_epochs >= epochs:

@@ -7,7 +7,8 @@ The environment variable TRAINER_FAULTS names them, separated by semicolons, and
 - `oom@step=S[,replica=R][,above=M]`: from step S on, memory suffices for micro-batches of M
   examples (0, where it is not given: for none) and no more.
 - `nan@step=S[,replica=R]`: the loss of step S is not a number.
-- `kill@step=S`, `hang@step=S`: the process is killed, or sleeps for ever, before step S.
+- `kill@step=S[,worker=W]`, `hang@step=S[,worker=W]`: the process is killed, or sleeps for ever,
+  before step S; of several workers all or that one.
 - `kill@save=N`: the process is killed in the middle of its Nth save.
 
 A step is the number of steps done before it, over all phases; without `replica`, all replicas have
@@ -33,8 +34,8 @@ VARIABLE = "TRAINER_FAULTS"
 _SHAPES = {
     ("oom", "step"): {"replica", "above"},
     ("nan", "step"): {"replica"},
-    ("kill", "step"): set(),
-    ("hang", "step"): set(),
+    ("kill", "step"): {"worker"},
+    ("hang", "step"): {"worker"},
     ("kill", "save"): set(),
 }
 
@@ -48,6 +49,7 @@ class Fault:
       unit: what `number` counts: `step`, from 0, or `save`, from 1.
       replica: the one that has it, or None for all.
       above: the micro-batch up to which memory suffices.
+      worker: the process that has it, or None for all.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class Fault:
     number: int
     replica: int | None = None
     above: int = 0
+    worker: int | None = None
 
     def strikes(self, replica: int) -> bool:
         """Tells whether a replica has it."""
@@ -86,17 +89,19 @@ def _parse_one(text: str) -> Fault:
 
 
 class Faults:
-    """The faults of this process."""
+    """The faults of this process, one of the workers of a training."""
 
-    def __init__(self, faults: list[Fault]):
-        self._faults = faults
+    def __init__(self, faults: list[Fault], worker: int = 0):
+        self._faults = [fault for fault in faults if fault.worker in (None, worker)]
         self._step = 0
         self._saves = 0
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Faults":
-        """Returns the faults that TRAINER_FAULTS names."""
-        return cls(parse(environment.get(VARIABLE, "")))
+    def from_environment(
+        cls, worker: int = 0, environment: Mapping[str, str] = os.environ
+    ) -> "Faults":
+        """Returns the faults that TRAINER_FAULTS names for a worker."""
+        return cls(parse(environment.get(VARIABLE, "")), worker)
 
     @property
     def has_steps(self) -> bool:

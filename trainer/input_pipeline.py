@@ -19,6 +19,7 @@ from tfrecords import dataset, reader
 from trainer.augment import mixup, policies
 
 DECODE_THREADS = tf.data.AUTOTUNE
+WHOLE = (0, 1)  # the first of one part
 PREFETCH_BATCHES = 2  # a constant: a tuned one has taken all memory
 
 
@@ -35,6 +36,7 @@ def for_train(
     shuffle_labels: bool = False,
     balanced: str | None = None,
     mixup_alpha: float = 0.0,
+    part: tuple[int, int] = WHOLE,
 ) -> tf.data.Dataset:
     """Returns the batches of one epoch from `start_step` on.
 
@@ -45,6 +47,9 @@ def for_train(
     records = reader.for_train(
         source, "train", seed=seed, epoch=epoch, start=start, balanced=balanced
     )
+    rows = global_batch_size // part[1]
+    if not mixup_alpha:  # whose partners may be in any part
+        records = _of_part(records, part, rows)
 
     def prepare(position: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         example = _example(source, serialized, target, image_size, seed if shuffle_labels else None)
@@ -53,12 +58,14 @@ def for_train(
         return {**example, "image": image, "position": position, "weight": 1.0, "noise": noise}
 
     examples = records.map(prepare, num_parallel_calls=DECODE_THREADS, deterministic=True)
-    batches = examples.batch(global_batch_size, drop_remainder=True)
-    if mixup_alpha:
-        batches = batches.map(
-            lambda batch: mixup.mix(batch, alpha=mixup_alpha, seed=seed, epoch=epoch)
-        )
-    return batches.prefetch(PREFETCH_BATCHES)
+    if not mixup_alpha:
+        return examples.batch(rows, drop_remainder=True).prefetch(PREFETCH_BATCHES)
+    own = slice(part[0] * rows, (part[0] + 1) * rows)
+    batches = examples.batch(global_batch_size, drop_remainder=True).map(
+        lambda batch: mixup.mix(batch, alpha=mixup_alpha, seed=seed, epoch=epoch)
+    )
+    own_rows = batches.map(lambda batch: {name: all_rows[own] for name, all_rows in batch.items()})
+    return own_rows.prefetch(PREFETCH_BATCHES)
 
 
 def for_eval(
@@ -69,20 +76,23 @@ def for_eval(
     image_size: int,
     global_batch_size: int,
     shuffle_labels_seed: int | None = None,
+    part: tuple[int, int] = WHOLE,
 ) -> tf.data.Dataset:
     """Returns the batches of a split in stored order, each example once.
 
     The last batch is filled with black images of weight 0, so that no replica is without rows.
     """
-    records = reader.for_eval(source, split)
+    rows = global_batch_size // part[1]
+    records = _of_part(reader.for_eval(source, split), part, rows)
 
     def prepare(position: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         example = _example(source, serialized, target, image_size, shuffle_labels_seed)
         return {**example, "position": position, "weight": 1.0}
 
     examples = records.map(prepare, num_parallel_calls=DECODE_THREADS, deterministic=True)
-    missing = -source.split(split).num_examples % global_batch_size
-    return _in_whole_batches(examples, missing, global_batch_size)
+    rest = source.split(split).num_examples % global_batch_size
+    missing = rows - min(max(rest - part[0] * rows, 0), rows) if rest else 0
+    return _in_whole_batches(examples, missing, rows)
 
 
 def for_features(
@@ -115,6 +125,14 @@ def for_features(
     examples = records.map(prepare, num_parallel_calls=DECODE_THREADS, deterministic=True)
     missing = -(source.split(split).num_examples - start) % global_batch_size
     return _in_whole_batches(examples, missing, global_batch_size)
+
+
+def _of_part(records: tf.data.Dataset, part: tuple[int, int], rows: int) -> tf.data.Dataset:
+    """Leaves the rows of one of several workers: so many together of each global batch."""
+    index, count = part
+    if count == 1:
+        return records
+    return records.filter(lambda position, _: position // rows % count == index)
 
 
 def images_at(

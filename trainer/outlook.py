@@ -50,10 +50,9 @@ def look(
         num_classes = len(source.target(config.target).class_names)
     if source and num_examples is None:
         num_examples = source.split("train").num_examples
-    strategy = strategies.make(
+    replicas = num_replicas or strategies.num_replicas(
         config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices
     )
-    replicas = num_replicas or strategy.num_replicas_in_sync
     if config.global_batch_size % replicas:
         raise exits.UsageError(
             f"--global_batch_size must be a multiple of the {replicas} replicas. "

@@ -8,7 +8,9 @@ from typing import Any
 import tensorflow as tf
 
 from tfrecords import exits
+from trainer import workers
 
+MULTI_WORKER = "multi_worker_mirrored"
 CENTRAL_STORAGE = "central_storage"
 
 
@@ -18,29 +20,54 @@ def make(
     """Returns the strategy of that name; always the same one for the same devices.
 
     Where there is no GPU, `mirrored` and `central_storage` take devices made out of the CPU, which
-    must happen before TensorFlow first computes anything.
+    must happen before TensorFlow first computes anything; so must the making of
+    `multi_worker_mirrored`, which waits for the other workers of TF_CONFIG.
 
     Args:
-      name: `default`, `one_device`, `mirrored` or `central_storage`.
+      name: `default`, `one_device`, `mirrored`, `central_storage` or `multi_worker_mirrored`.
       logical_cpus: how many devices are made out of the CPU.
       devices: the indices of those to take, of the GPUs or else of the devices of the CPU; by
         default all of them, and for `one_device` the first.
 
     Raises:
       UsageError: there is no such device, or TensorFlow has already started with another number of
-        CPU devices.
+        CPU devices, or TF_CONFIG does not say who the workers are.
     """
     if name == "default":
         return tf.distribute.get_strategy()
+    if name == MULTI_WORKER:
+        return _of_workers(tuple(devices))
     several = name != "one_device"
     names = _device_names(logical_cpus if several else 1)
-    if any(index >= len(names) for index in devices):
+    return _on(name, _chosen(names, devices) or (names if several else names[:1]))
+
+
+def num_replicas(name: str, *, logical_cpus: int = 2, devices: Sequence[int] = ()) -> int:
+    """Returns the number of replicas of that strategy, without waiting for other workers."""
+    if name != MULTI_WORKER:
+        return make(name, logical_cpus=logical_cpus, devices=devices).num_replicas_in_sync
+    _, count = workers.place()
+    return count * len(_chosen(_device_names(1), devices) or _device_names(1))
+
+
+@functools.cache
+def _of_workers(devices: tuple[int, ...]) -> tf.distribute.Strategy:
+    index, count = workers.place()
+    gpus = _chosen(tf.config.list_physical_devices("GPU"), devices)
+    if gpus:
+        tf.config.set_visible_devices(list(gpus), "GPU")
+    print(f"Worker {index} of {count} is here, and waits for the others.", flush=True)
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _chosen(there: Sequence[Any], devices: Sequence[int]) -> tuple[Any, ...]:
+    if any(index >= len(there) for index in devices):
+        names = ", ".join(getattr(device, "name", device) for device in there) or "no GPU"
         raise exits.UsageError(
-            f"--devices must be among those that are there: {', '.join(names)}, from 0 to "
-            f"{len(names) - 1}. Received: {','.join(map(str, devices))}."
+            f"--devices must be indices of those that are there: {names}. "
+            f"Received: {','.join(map(str, devices))}."
         )
-    chosen = tuple(names[index] for index in devices) or (names if several else names[:1])
-    return _on(name, chosen)
+    return tuple(there[index] for index in devices)
 
 
 # A second MirroredStrategy in a process would use the keys of the first one's collectives again.
@@ -83,11 +110,31 @@ def describe(strategy: tf.distribute.Strategy) -> str:
     """Returns what a user wants to know of the devices: how many, of which kind."""
     count = strategy.num_replicas_in_sync
     replicas = "1 replica" if count == 1 else f"{count} replicas"
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        return f"{replicas} on {kind} of {workers.place()[1]} workers"
     if tf.config.list_physical_devices("GPU"):
         return f"{replicas} on GPU"
     if count == 1:
         return f"{replicas} on the CPU (no GPU was found)"
     return f"{replicas} on logical CPU devices (no GPU was found)"
+
+
+def distribute(
+    strategy: tf.distribute.Strategy, batches: tf.data.Dataset, num_workers: int = 1
+) -> tf.distribute.DistributedDataset:
+    """Returns batches whose rows are shared out to the replicas.
+
+    Args:
+      strategy: where they go.
+      batches: dictionaries of whole global batches; with several workers, of this worker's rows.
+      num_workers: of the strategy.
+    """
+    if num_workers == 1:
+        return strategy.experimental_distribute_dataset(batches)
+    rows = next(iter(batches.element_spec.values())).shape[0]
+    local = rows * num_workers // strategy.num_replicas_in_sync
+    return strategy.distribute_datasets_from_function(lambda _: batches.rebatch(local))
 
 
 def per_replica_batch_size(strategy: tf.distribute.Strategy, global_batch_size: int) -> int:

@@ -86,7 +86,13 @@ class Task:
         """The model's architecture."""
         return model_spec(self.config, self.image_size, len(self.target.class_names))
 
-    def train_batches(self, *, epoch: int, start_step: int = 0) -> tf.data.Dataset:
+    def train_batches(
+        self,
+        *,
+        epoch: int,
+        start_step: int = 0,
+        part: tuple[int, int] = input_pipeline.WHOLE,
+    ) -> tf.data.Dataset:
         """Returns the batches of an epoch, counted over all phases, from a step on."""
         return input_pipeline.for_train(
             self.source,
@@ -100,6 +106,7 @@ class Task:
             policy=policies.POLICIES[self.config.augment],
             balanced=self._balanced,
             mixup_alpha=self.config.mixup_alpha,
+            part=part,
         )
 
     def feature_batches(
@@ -130,7 +137,9 @@ class Task:
             balanced=self._balanced,
         )
 
-    def eval_batches(self, split: str) -> tf.data.Dataset:
+    def eval_batches(
+        self, split: str, *, part: tuple[int, int] = input_pipeline.WHOLE
+    ) -> tf.data.Dataset:
         """Returns the batches of a split, each example once."""
         return input_pipeline.for_eval(
             self.source,
@@ -139,6 +148,7 @@ class Task:
             image_size=self.image_size,
             global_batch_size=self.config.global_batch_size,
             shuffle_labels_seed=self.config.seed if self.config.shuffle_labels else None,
+            part=part,
         )
 
 

@@ -10,7 +10,9 @@ Where a run goes on when its command is given again:
 import contextlib
 import dataclasses
 import functools
+import os
 import pathlib
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,7 +20,7 @@ import keras
 import tensorflow as tf
 
 from tfrecords import dataset, directories, exits, reader
-from trainer import conclusion, faults, run_directory, strategies
+from trainer import conclusion, faults, run_directory, strategies, workers
 from trainer import config as configs
 from trainer.capacity import out_of_memory, planning, resources
 from trainer.features import cache
@@ -41,27 +43,60 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
       UsageError, DataError, MachineError: see `tfrecords.exits`.
       Interrupted: on SIGTERM or SIGINT; all is saved.
     """
-    data_dir, directory = pathlib.Path(config.data_dir), config.run_path
-    with dataset.reading(data_dir, config.dataset, config.version) as source:
-        task = Task(config, reader.hold_out(source, config.validation_fraction))
-        strategy = strategies.make(
-            config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices
+    with contextlib.ExitStack() as held:
+        stop = held.enter_context(_interruption(config))
+        source = held.enter_context(
+            dataset.reading(pathlib.Path(config.data_dir), config.dataset, config.version)
+        )
+        with stop.at_rest(lambda: None):  # other workers may be long in coming
+            strategy = strategies.make(
+                config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices
+            )
+        team = workers.Workers(strategy)
+        task = Task(
+            config, team.chief_first(lambda: reader.hold_out(source, config.validation_fraction))
         )
         strategies.per_replica_batch_size(strategy, config.global_batch_size)
-        with directories.exclusive(directory, "--run_dir"):
-            if config.restart and (aside := run_directory.set_aside(directory)):
-                print(f"The run of before lies in {aside} now.")
-            run_directory.claim(
-                directory, config, source.manifest.plan_digest, pretrained.sha256(task.weights)
-            )
-            summary = run_directory.read_summary(directory)
-            if summary is None:
-                with _interruption(config) as stop, _explained(task, directory):
-                    summary = _train(task, strategy, directory, stop)
-            else:
-                print("This run is complete already; another --run_dir starts a new one.")
-    _say_results(directory, summary)
+        directory = held.enter_context(_own_directory(config, team))
+        summary: dict[str, Any] | None = team.chief_decides(lambda: _claim(task, directory))
+        if summary is None:
+            with _explained(task, directory):
+                summary = _train(task, strategy, team, directory, stop)
+        else:
+            print("This run is complete already; another --run_dir starts a new one.")
+        _say_results(directory, summary)
     return summary
+
+
+@contextlib.contextmanager
+def _own_directory(config: configs.TrainConfig, team: workers.Workers) -> Iterator[pathlib.Path]:
+    """Yields the directory that this process writes to: the run's for the chief of the workers.
+
+    What the others would write and say is the same, and goes nowhere.
+    """
+    with contextlib.ExitStack() as held:
+        team.chief_decides(
+            lambda: held.enter_context(directories.exclusive(config.run_path, "--run_dir"))
+        )
+        if team.is_chief:
+            yield config.run_path
+            return
+        print(
+            f"Worker {team.index} of {team.count} trains; worker 0 tells how it goes.", flush=True
+        )
+        nowhere = held.enter_context(pathlib.Path(os.devnull).open("w"))
+        held.enter_context(contextlib.redirect_stdout(nowhere))
+        yield pathlib.Path(held.enter_context(tempfile.TemporaryDirectory()))
+
+
+def _claim(task: Task, directory: pathlib.Path) -> dict[str, Any] | None:
+    """Takes the directory for this run; returns the summary of one that is complete."""
+    if task.config.restart and (aside := run_directory.set_aside(directory)):
+        print(f"The run of before lies in {aside} now.")
+    run_directory.claim(
+        directory, task.config, task.source.manifest.plan_digest, pretrained.sha256(task.weights)
+    )
+    return run_directory.read_summary(directory)
 
 
 def _interruption(config: configs.TrainConfig) -> interruption.Interruption:
@@ -92,12 +127,18 @@ def _explained(task: Task, directory: pathlib.Path) -> Iterator[None]:
                 f"{task.config.global_batch_size}) or --image_size (received: "
                 f"{task.image_size}), in another --run_dir."
             ) from error
+        if task.config.strategy == strategies.MULTI_WORKER and workers.is_lost(error):
+            raise exits.Interrupted(
+                "Another worker was lost. Run the same command again on each of them: training "
+                "goes on from the last checkpoint."
+            ) from error
         raise
 
 
 def _train(
     task: Task,
     strategy: tf.distribute.Strategy,
+    team: workers.Workers,
     directory: pathlib.Path,
     stop: interruption.Interruption,
 ) -> dict[str, Any]:
@@ -107,36 +148,58 @@ def _train(
         tf.config.experimental.enable_op_determinism()
     run_phases = phases.plan(config)
     store = directory / run_directory.CHECKPOINTS
-    has_begun = any(checkpoints.has_any(store / phase.name) for phase in run_phases)
-    with strategy.scope(), precision.of_new_layers(task.precision):
-        # A checkpoint holds all weights; those that training began from are not needed again.
-        weights = "none" if has_begun else task.weights
-        classifier = pretrained.build(task.model_spec, weights)
+    started = team.chief_decides(
+        lambda: [i for i, p in enumerate(run_phases) if checkpoints.has_any(store / p.name)]
+    )
+    # A checkpoint holds all weights; those that training began from are not needed again.
+    with precision.of_new_layers(task.precision):
+        classifier = _build(task, strategy, team, "none" if started else task.weights)
     # A mistake in a later phase must not cost the first one's work.
     phases.check(run_phases, classifier)
     eval_step = steps.make_eval_step(strategy, classifier)
     run = Run(
         task=task,
         strategy=strategy,
+        workers=team,
         classifier=classifier,
         counters=checkpoints.Counters(),
-        best=checkpoints.BestWeights(store / "best", classifier),
+        best=checkpoints.BestWeights(store / "best", classifier, team),
         directory=store,
         stop=stop,
         announcer=progress.Announcer(
             task.steps_per_epoch * sum(phase.epochs for phase in run_phases)
         ),
-        train_batches=task.train_batches,
-        predict=functools.partial(_predict, task, strategy, eval_step, stop),
-        faults=faults.Faults.from_environment(),
+        train_batches=functools.partial(task.train_batches, part=(team.index, team.count)),
+        predict=functools.partial(_predict, task, strategy, team, eval_step, stop),
+        faults=faults.Faults.from_environment(team.index),
     )
-    log, parameters = _run_phases(run, run_phases, directory)
+    log, parameters = _run_phases(run, run_phases, max(started, default=0), directory)
     return _conclude(run, parameters, log, directory)
+
+
+def _build(
+    task: Task, strategy: tf.distribute.Strategy, team: workers.Workers, weights: str
+) -> models.Classifier:
+    """Returns the model; of several workers the chief alone needs the weights file."""
+    if team.count == 1 or weights == "none":
+        with strategy.scope():
+            return pretrained.build(task.model_spec, weights)
+    # Outside the scope, where nobody waits for a variable of a model that cannot be made.
+    loaded: list[models.Classifier] = []
+    team.chief_decides(lambda: loaded.append(pretrained.build(task.model_spec, weights)))
+    with strategy.scope():
+        classifier = pretrained.build(task.model_spec, "none")
+    for source in loaded:
+        for variable, value in zip(classifier.variables, source.variables, strict=True):
+            variable.assign(value.numpy())
+    team.take_from_chief(classifier.variables)
+    return classifier
 
 
 def _predict(
     task: Task,
     strategy: tf.distribute.Strategy,
+    team: workers.Workers,
     eval_step: Any,
     stop: interruption.Interruption,
     split: str,
@@ -144,19 +207,19 @@ def _predict(
     return evaluation.predict(
         strategy,
         eval_step,
-        task.eval_batches(split),
+        task.eval_batches(split, part=(team.index, team.count)),
         num_examples=task.source.split(split).num_examples,
         positive=task.positive,
-        check=stop.check,
+        check=functools.partial(stop.check, team),
+        num_workers=team.count,
+        gather=team.concatenate,
     )
 
 
 def _run_phases(
-    run: Run, run_phases: list[phases.Phase], directory: pathlib.Path
+    run: Run, run_phases: list[phases.Phase], current: int, directory: pathlib.Path
 ) -> tuple[events.EventLog, dict[str, int]]:
-    """Runs the phases that are left; returns the log, and the parameters of the last phase."""
-    started = [i for i, p in enumerate(run_phases) if checkpoints.has_any(run.directory / p.name)]
-    current = max(started, default=0)
+    """Runs the phases from the current one on; returns the log, and the last one's parameters."""
     log = None
     for index in range(current, len(run_phases)):
         phase = run_phases[index]
@@ -234,17 +297,33 @@ def _in_float32(run: Run) -> Callable[[str], evaluation.Predictions]:
         for own, trained in zip(classifier.weights, run.classifier.weights, strict=True):
             own.assign(trained)
     eval_step = steps.make_eval_step(run.strategy, classifier)
-    return functools.partial(_predict, run.task, run.strategy, eval_step, run.stop)
+    return functools.partial(_predict, run.task, run.strategy, run.workers, eval_step, run.stop)
 
 
 def _conclude(
     run: Run, parameters: dict[str, int], log: events.EventLog, directory: pathlib.Path
 ) -> dict[str, Any]:
-    task, counters = run.task, run.counters
-    predict = run.predict if task.precision == precision.FLOAT32 else _in_float32(run)
+    is_exact = run.task.precision == precision.FLOAT32
+    predict = run.predict if is_exact else _in_float32(run)
     with run.stop.at_rest(lambda: None):  # all is saved
-        test = predict("test")
-        results = conclusion.evaluate(directory, task, predict("validation"), test)
+        validation, test = predict("validation"), predict("test")
+    summary: dict[str, Any] = run.workers.chief_decides(
+        lambda: _write(run, parameters, log, directory, validation, test)
+    )
+    return summary
+
+
+def _write(
+    run: Run,
+    parameters: dict[str, int],
+    log: events.EventLog,
+    directory: pathlib.Path,
+    validation: evaluation.Predictions,
+    test: evaluation.Predictions,
+) -> dict[str, Any]:
+    """Writes what the run leaves; returns its summary."""
+    task, counters = run.task, run.counters
+    results = conclusion.evaluate(directory, task, validation, test)
     _log_results(run, results, test, log)
     fitted = Calibration(**results["calibration"])
     digest = conclusion.write_bundle(directory, task, run.classifier, fitted)

@@ -12,7 +12,8 @@ from trainer import config as configs
         (
             "strategy",
             "tpu",
-            "--strategy must be one of default, one_device, mirrored, central_storage.",
+            "--strategy must be one of default, one_device, mirrored, central_storage, "
+            "multi_worker_mirrored.",
         ),
         ("optimizer", "rmsprop", "--optimizer must be one of adam, adamw, sgd, lion."),
         ("schedule", "linear", "--schedule must be one of cosine, constant, step, plateau."),
@@ -111,7 +112,7 @@ def test_the_difference_names_both_values_and_fields_that_one_side_lacks():
     ("fields", "message"),
     [
         ({"logical_cpus": 4}, "--logical_cpus is of use with --strategy=mirrored or central_stora"),
-        ({"devices": "1"}, "--devices is of use with --strategy=one_device, mirrored or central_"),
+        ({"devices": "1"}, "--devices is of use with another --strategy than default alone. Rec"),
         ({"weight_decay": 0.1}, "Received: --weight_decay=0.1. Add --optimizer=adamw, sgd or lion"),
         ({"fine_tune_from": "9"}, "--fine_tune_from is of use with --fine_tune_epochs alone"),
         ({"fine_tune_learning_rate": 0.1}, "with --fine_tune_epochs alone"),

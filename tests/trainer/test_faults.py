@@ -49,8 +49,18 @@ def test_what_is_misspelt_is_refused(text):
 
 
 def test_the_variable_is_read():
-    assert faults.Faults.from_environment({}).in_micro_batch() is None
-    assert faults.Faults.from_environment({"TRAINER_FAULTS": "nan@step=1"}).in_micro_batch()
+    assert faults.Faults.from_environment(environment={}).in_micro_batch() is None
+    assert faults.Faults.from_environment(
+        environment={"TRAINER_FAULTS": "nan@step=1"}
+    ).in_micro_batch()
+
+
+@pytest.mark.parametrize(("worker", "saves"), [(0, True), (1, False)])
+def test_a_fault_of_one_worker_leaves_the_others_alone(monkeypatch, worker, saves):
+    killed = []
+    monkeypatch.setattr(faults.os, "kill", lambda *what: killed.append(what))
+    faults.Faults(faults.parse("kill@step=7,worker=1"), worker).before_step(7)
+    assert (not killed) == saves
 
 
 @pytest.mark.parametrize("text", ["", "kill@step=7; hang@step=9; kill@save=2"])

@@ -50,6 +50,27 @@ def _column(batches, name):
     return np.concatenate([batch[name] for batch in batches])
 
 
+def test_the_parts_of_two_workers_are_the_rows_of_the_whole_batches(source):
+    whole = _train(source, start_step=2)
+    first, second = (_train(source, start_step=2, part=(index, 2)) for index in (0, 1))
+    assert len(whole) == len(first) == len(second) == 4
+    for name in whole[0]:
+        for step in range(4):
+            rows = np.concatenate([first[step][name], second[step][name]])
+            assert np.array_equal(rows, whole[step][name]), name
+
+
+@pytest.mark.parametrize("examples", [9, 10, 11, 12])
+def test_in_evaluation_the_parts_are_filled_to_as_many_batches(tmp_path, examples):
+    source = dataset.load(tiny.write(tmp_path, test=examples))
+    parts = [_eval(source, part=(index, 2)) for index in (0, 1)]
+    assert [[len(batch["label"]) for batch in part] for part in parts] == [[2, 2, 2]] * 2
+    weights = [_column(part, "weight") for part in parts]
+    positions = [_column(part, "position") for part in parts]
+    counted = np.concatenate([p[w > 0] for p, w in zip(positions, weights, strict=True)])
+    assert sorted(counted) == list(range(examples))
+
+
 def test_an_image_of_the_right_size_keeps_every_byte():
     jpeg = _jpeg(_noise(16, 16))
     assert np.array_equal(

@@ -19,6 +19,14 @@ def test_a_batch_that_the_replicas_do_not_divide_names_the_nearest_that_they_do(
     )
 
 
+def test_the_replicas_of_workers_are_counted_without_waiting_for_them(monkeypatch):
+    cluster = '{"worker": ["a:1", "b:1", "c:1"]}'
+    task = '{"type": "worker", "index": 1}'
+    monkeypatch.setenv("TF_CONFIG", f'{{"cluster": {cluster}, "task": {task}}}')
+    assert strategies.num_replicas("multi_worker_mirrored") == 3
+    assert strategies.num_replicas("mirrored", logical_cpus=2) == 2
+
+
 def test_a_batch_is_shared_out_evenly(two_devices):
     assert strategies.per_replica_batch_size(two_devices, 8) == 4
     assert strategies.per_replica_batch_size(strategies.make("default"), 7) == 7
@@ -67,12 +75,12 @@ def test_one_of_the_devices_is_taken(name):
     assert [device[-5:] for device in strategy.extended.worker_devices] == ["CPU:1"]
 
 
-@pytest.mark.parametrize(("name", "there"), [("mirrored", "CPU:0, CPU:1, from 0 to 1")])
+@pytest.mark.parametrize(("name", "there"), [("mirrored", "CPU:0, CPU:1")])
 def test_a_device_that_is_not_there_is_refused(name, there):
     with pytest.raises(exits.UsageError) as error:
         strategies.make(name, logical_cpus=2, devices=(0, 2))
     assert str(error.value) == (
-        f"--devices must be among those that are there: {there}. Received: 0,2."
+        f"--devices must be indices of those that are there: {there}. Received: 0,2."
     )
 
 

@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing import plugin_event_accumulator
 
 from tests import tiny
 from tfrecords import directories, exits, reader
-from trainer import bundle, training
+from trainer import bundle, training, workers
 from trainer.reporting import events
 from trainer.running import interruption
 from trainer.scoring import evaluation, scored
@@ -152,17 +152,17 @@ def stop_after(monkeypatch):
 
     @contextlib.contextmanager
     def stopping(checks):
-        original = interruption.Interruption.check
+        original = interruption.Interruption.look
         left = [checks]
 
-        def check(self):
+        def look(self):
             left[0] -= 1
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGTERM)
-            original(self)
+            return original(self)
 
         with monkeypatch.context() as patch, pytest.raises(exits.Interrupted, match="saved"):
-            patch.setattr(interruption.Interruption, "check", check)
+            patch.setattr(interruption.Interruption, "look", look)
             yield
 
     return stopping
@@ -185,6 +185,19 @@ def test_stopping_anywhere_and_going_on_gives_the_same_bits(
         line for line in events.read_metrics(tmp_path / "run") if line["split"] == "validation"
     ]
     assert validations == undisturbed["validations"]
+
+
+def test_a_signal_to_another_worker_stops_this_one_at_the_same_step(
+    make_config, tmp_path, monkeypatch
+):
+    looks = iter(range(1, 100))
+    monkeypatch.setattr(
+        workers.Workers, "any", lambda self, *own: (next(looks) == 3, *own[1:]) if own[1:] else own
+    )
+    with pytest.raises(exits.Interrupted, match="everything is saved"):
+        training.train_and_evaluate(make_config(checkpoint_steps=100))
+    numbers = [path.stem for path in (tmp_path / "run/checkpoints/train").glob("*.index")]
+    assert sorted(numbers) == ["ckpt-0", "ckpt-3"]
 
 
 def test_stopping_twice_around_the_phases_gives_the_same_bits(
@@ -240,18 +253,18 @@ def test_a_lost_list_or_index_does_not_start_training_anew(
 
 def test_a_dataset_cannot_be_replaced_while_it_trains(make_config, tmp_path, monkeypatch):
     asked = []
-    original = interruption.Interruption.check
+    original = interruption.Interruption.look
 
-    def check(self):
+    def look(self):
         with (
             pytest.raises(exits.UsageError) as error,
             directories.replace(tmp_path / "data/tiny/1.0.0"),
         ):
             raise AssertionError
         asked.append(str(error.value))
-        original(self)
+        return original(self)
 
-    monkeypatch.setattr(interruption.Interruption, "check", check)
+    monkeypatch.setattr(interruption.Interruption, "look", look)
     training.train_and_evaluate(make_config(epochs=1))
     assert "is being read by another process, such as a training" in asked[0]
 

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from tfrecords import exits, reader
 from trainer import config as configs
-from trainer import input_pipeline, run_directory
+from trainer import input_pipeline, run_directory, strategies
 from trainer.augment import policies
 from trainer.features import computing, keys, tables
 from trainer.networks import models
@@ -35,7 +35,9 @@ def applies(config: configs.TrainConfig, phase: phases.Phase) -> bool:
     """Tells whether a phase trains on features that can be computed once."""
     is_fixed = config.augment == "none" or config.cached_views > 0
     is_fixed = is_fixed and not config.mixup_alpha  # which finds other partners in each epoch
-    return config.feature_cache and phase.first_layer is None and is_fixed
+    # Of several workers each would compute all features: it knows no others' rows.
+    is_alone = config.strategy != strategies.MULTI_WORKER
+    return config.feature_cache and phase.first_layer is None and is_fixed and is_alone
 
 
 @contextlib.contextmanager
@@ -112,7 +114,7 @@ class FeatureCache:
             batches,
             num_examples=len(rows),
             positive=run.task.positive,
-            check=run.stop.check,
+            check=functools.partial(run.stop.check, run.workers),
         )
 
     def _check_disk(self) -> None:

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from tfrecords import exits
+from trainer import workers
 from trainer.networks import models
 
 KEPT = 3
@@ -110,7 +111,10 @@ class Counters(tf.Module):
 
 
 class PhaseCheckpoints:
-    """The checkpoints of one phase: weights, optimizer, counters, and more by name."""
+    """The checkpoints of one phase: weights, optimizer, counters, and more by name.
+
+    Of several workers the chief reads and writes them; the others take the values from it.
+    """
 
     def __init__(
         self,
@@ -118,17 +122,23 @@ class PhaseCheckpoints:
         classifier: models.Classifier,
         optimizer: keras.optimizers.Optimizer,
         counters: Counters,
+        team: workers.Workers,
         **further: tf.Module | None,
     ):
         kept = {name: part for name, part in further.items() if part is not None}
         self._checkpoint = tf.train.Checkpoint(
             model=classifier, optimizer=optimizer, counters=counters, **kept
         )
+        modules = (classifier, optimizer, counters, *kept.values())
+        self._variables = [variable for module in modules for variable in module.variables]
         self._manager = _manager(self._checkpoint, directory, KEPT)
         self._directory = directory
+        self._team = team
 
     def save(self, number: int) -> None:
         """Saves under a number that grows from call to call."""
+        if not self._team.is_chief:
+            return
         self._manager.save(checkpoint_number=number)
         _remove_old(self._directory, KEPT)
 
@@ -142,6 +152,11 @@ class PhaseCheckpoints:
           DataError: there are checkpoints and none can be read: training does not start anew
             behind the user's back.
         """
+        warning: str | None = self._team.chief_decides(self._restore_newest)
+        self._team.take_from_chief(self._variables)
+        return warning
+
+    def _restore_newest(self) -> str | None:
         paths = list(reversed(_found(self._directory)))
         for index, path in enumerate(paths):
             if _restore(self._checkpoint, path):
@@ -155,13 +170,19 @@ class PhaseCheckpoints:
 class BestWeights:
     """The weights of the best epoch so far, under the number of its step."""
 
-    def __init__(self, directory: pathlib.Path, classifier: models.Classifier):
+    def __init__(
+        self, directory: pathlib.Path, classifier: models.Classifier, team: workers.Workers
+    ):
+        self._classifier = classifier
+        self._team = team
         self._checkpoint = tf.train.Checkpoint(model=classifier)
         self._manager = _manager(self._checkpoint, directory, KEPT_BEST)
         self._directory = directory
 
     def save(self, step: int) -> None:
         """Saves the model's weights as the best, of a step that grows from call to call."""
+        if not self._team.is_chief:
+            return
         self._manager.save(checkpoint_number=step)
         _remove_old(self._directory, KEPT_BEST)
 
@@ -171,6 +192,10 @@ class BestWeights:
         Raises:
           DataError: they are not there, or cannot be read.
         """
+        self._team.chief_decides(lambda: self._restore_step(step))
+        self._team.take_from_chief(self._classifier.variables)
+
+    def _restore_step(self, step: int) -> None:
         path = self._directory / f"ckpt-{step}"
         if not _restore(self._checkpoint, str(path)):
             raise exits.DataError(

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfrecords import exits
-from trainer import run_directory
+from trainer import run_directory, strategies
 from trainer.reporting import profiling, progress
 from trainer.running import input_wait, phases, several_steps, steps, transaction
 from trainer.running.run import Run
@@ -45,7 +45,9 @@ class EpochSteps:
             profiling.parse(run.task.config.profile_steps),
             run.directory.parent / run_directory.TENSORBOARD / "train",
         )
-        self.input_wait = input_wait.InputWait(run.task, reads_images=not run.trains_on_features)
+        # Several workers would have to change to decoded images at the same moment.
+        reads_images = not run.trains_on_features and run.workers.count == 1
+        self.input_wait = input_wait.InputWait(run.task, reads_images=reads_images)
 
     def calls(self, epoch: int) -> Iterator[list[dict[str, Any]]]:
         """Yields the scalars of the steps of each call, before the next one is made.
@@ -77,7 +79,7 @@ class EpochSteps:
     def _singly(
         self, batches: tf.data.Dataset, seeds: list[list[int]]
     ) -> Iterator[list[dict[str, Any]]]:
-        iterator = iter(self._run.strategy.experimental_distribute_dataset(batches))
+        iterator = iter(strategies.distribute(self._run.strategy, batches, self._run.workers.count))
         for seed in seeds:
             batch = self._next(iterator)
             done = int(self._run.counters.global_step)

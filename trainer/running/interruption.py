@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, Self
 
 from tfrecords import exits
+from trainer import workers
 
 GRACE_SECONDS = 20.0  # that a step, a validation batch or a save may take to come to its end
 NEARLY_OVER = 0.05  # of `max_minutes`, but at most:
@@ -41,12 +42,20 @@ class Interruption:
         self._save: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
-    def check(self) -> None:
-        """Raises Interrupted if a signal has come; the caller has saved before."""
-        if self.requested:
-            raise exits.Interrupted(
-                "Interrupted; everything is saved. Run the same command again to go on."
-            )
+    def look(self) -> bool:
+        """Tells whether a signal has come, or the time given is over; asked after each step."""
+        return self.requested
+
+    def check(self, team: workers.Workers) -> None:
+        """Leaves in all workers if one of them is to stop; the caller has saved before."""
+        if any(team.any(self.look())):
+            self.leave()
+
+    def leave(self) -> NoReturn:
+        """Raises Interrupted; the caller has saved before."""
+        raise exits.Interrupted(
+            "Interrupted; everything is saved. Run the same command again to go on."
+        )
 
     @contextlib.contextmanager
     def at_rest(self, save: Callable[[], None]) -> Iterator[None]:

@@ -63,6 +63,7 @@ class PhaseLoop:
             run.classifier,
             self._optimizer,
             run.counters,
+            run.workers,
             average=self._average,
             loss_scale=scale,
         )
@@ -75,6 +76,7 @@ class PhaseLoop:
             global_batch_size=config.global_batch_size,
             loss_scale=scale,
             fault=run.faults.in_micro_batch(),
+            in_any_worker=lambda flag: run.workers.any(flag)[0],
         )
         self._step = transaction.Transaction(
             self._train_step,
@@ -106,7 +108,8 @@ class PhaseLoop:
     def restore(self) -> None:
         """Goes on from the newest checkpoint, or saves the phase's first one."""
         counters = self._run.counters
-        if not checkpoints.has_any(self._run.directory / self._phase.name):
+        directory = self._run.directory / self._phase.name
+        if not self._run.workers.chief_decides(lambda: checkpoints.has_any(directory)):
             counters.start_phase()
             self._choose_micro_batch()
             self._save()
@@ -130,7 +133,10 @@ class PhaseLoop:
             saved=int(counters.micro_batch),
             remembered_size=remembered.read(self._memory_key, remembered.default_path()),
         )
-        self._train_step.micro_batch = self.micro_batch.size
+        size = run.workers.smallest(self.micro_batch.size)
+        if size < self.micro_batch.size:
+            self.micro_batch = planning.Choice(size, "another worker has no memory for more")
+        self._train_step.micro_batch = size
         counters.micro_batch.assign(self.micro_batch.size)
 
     def _note_smaller_micro_batch(self, size: int) -> None:
@@ -179,18 +185,19 @@ class PhaseLoop:
             counters.step.assign_add(len(taken))
             counters.global_step.assign_add(len(taken))
             step = int(counters.step)
-            saves = (
-                step % config.checkpoint_steps == 0
-                or time.monotonic() - self._last_save > 60 * config.checkpoint_minutes
-                or self._run.stop.requested
+            stops, is_time = self._run.workers.any(
+                self._run.stop.look(),
+                time.monotonic() - self._last_save > 60 * config.checkpoint_minutes,
             )
+            saves = stops or is_time or step % config.checkpoint_steps == 0
             if saves or step % config.log_steps == 0 or self.is_before_validation:
                 wrong = self._log_window(log)
                 if wrong:
                     self._roll_back(wrong)  # which saves
                 elif saves:
                     self._save()
-            self._run.stop.check()
+            if stops:
+                self._run.stop.leave()
 
     def _save(self) -> None:
         self._run.faults.before_save(self._run.directory / self._phase.name)

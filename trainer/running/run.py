@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from trainer import faults
+from trainer import faults, workers
 from trainer.networks import models
 from trainer.reporting import progress
 from trainer.running import checkpoints, interruption
@@ -27,6 +27,7 @@ class Run:
 
     task: Task
     strategy: tf.distribute.Strategy
+    workers: workers.Workers
     classifier: models.Classifier
     counters: checkpoints.Counters
     best: checkpoints.BestWeights

@@ -12,6 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfrecords import exits
 from trainer import strategies
 from trainer.capacity import out_of_memory
 from trainer.networks import dropout, models
@@ -45,6 +46,7 @@ class TrainStep:
       loss_scale: for a model that reckons in float16.
       micro_batch: examples of a replica at a time; a divisor of its batch, by default the whole.
       fault: see `faults.Faults.in_micro_batch`.
+      in_any_worker: tells whether something is so in any of the processes that train.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class TrainStep:
         micro_batch: int | None = None,
         loss_scale: loss_scales.LossScale | None = None,
         fault: Callable[[int], tf.Tensor] | None = None,
+        in_any_worker: Callable[[bool], bool] = bool,
     ):
         self._strategy = strategy
         self._classifier = classifier
@@ -69,6 +72,7 @@ class TrainStep:
         self._local_batch_size = global_batch_size // strategy.num_replicas_in_sync
         self._loss_scale = loss_scale
         self._fault = fault
+        self._in_any_worker = in_any_worker
         self._variables = list(classifier.trainable_variables)
         self._statistics = [variable.value for variable in classifier.learnt_statistics]
         self._random_states = _random_states(classifier)
@@ -109,16 +113,21 @@ class TrainStep:
           because the scale was too large.
 
         Raises:
-          OutOfMemory: the micro-batch is too large; the model is as it was.
+          OutOfMemory: the micro-batch is too large for some worker; the model is as it was.
+          MachineError: it is, and what was begun over all workers cannot be taken back.
         """
         statistics = self._traced_snapshot() if self._statistics else []
+        failure = None
         try:
             gradients, sums = self._traced_grads(batch, seed, statistics)
         except tf.errors.OpError as error:
             if not out_of_memory.is_out_of_memory(error):
                 raise
+            self._check_repeatable(error)
+            failure = error
+        if self._in_any_worker(failure is not None):
             self._traced_put_back(statistics)
-            raise OutOfMemory from error
+            raise OutOfMemory from failure
         return self._traced_apply(gradients, sums, statistics)
 
     @property
@@ -130,6 +139,16 @@ class TrainStep:
         """Takes a step inside a graph; where memory runs out, `statistics` may have changed."""
         statistics = self._traced_snapshot() if self._statistics else []
         return self._traced_apply(*self._traced_grads(batch, seed, statistics), statistics)
+
+    def _check_repeatable(self, error: tf.errors.OpError) -> None:
+        several = isinstance(self._strategy, tf.distribute.MultiWorkerMirroredStrategy)
+        is_tied = self._statistics and not self._classifier.local_batch_norm
+        if several and is_tied:  # the others wait in the middle of their forward pass
+            raise exits.MachineError(
+                f"A device ran out of memory with micro-batches of {self._micro_batch}, in a batch "
+                "norm over all workers, which cannot be taken back. Run the same command again "
+                "with a smaller --micro_batch."
+            ) from error
 
     def _snapshot(self) -> Any:
         return self._strategy.run(lambda: [tf.identity(value) for value in self._statistics])

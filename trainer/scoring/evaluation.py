@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords import exits
+from trainer import strategies
 from trainer.scoring import calibration as calibrations
 from trainer.scoring import metrics
 
@@ -46,6 +47,8 @@ def predict(
     num_examples: int,
     positive: int,
     check: Callable[[], None] = lambda: None,
+    num_workers: int = 1,
+    gather: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] = dict,
 ) -> Predictions:
     """Runs a model over the batches of `input_pipeline.for_eval`.
 
@@ -56,12 +59,14 @@ def predict(
       num_examples: of the split.
       positive: the index of the class that a single logit speaks of.
       check: called after each batch; may raise to stop.
+      num_workers: of the strategy.
+      gather: from the rows of this worker to those of all.
 
     Raises:
       DataError: the split holds another number of examples.
     """
     columns: dict[str, list[np.ndarray]] = {"logits": [], "label": [], "position": [], "weight": []}
-    for batch in strategy.experimental_distribute_dataset(batches):
+    for batch in strategies.distribute(strategy, batches, num_workers):
         rows = {
             **{name: batch[name] for name in columns if name in batch},
             "logits": eval_step(batch),
@@ -70,7 +75,7 @@ def predict(
             local = strategy.experimental_local_results(values)
             columns[name].append(np.concatenate([value.numpy() for value in local]))
         check()
-    table = {name: np.concatenate(parts) for name, parts in columns.items()}
+    table = gather({name: np.concatenate(parts) for name, parts in columns.items()})
     counted = table["weight"] > 0
     if counted.sum() != num_examples:
         raise exits.DataError(

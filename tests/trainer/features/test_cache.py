@@ -47,14 +47,15 @@ def test_features_give_the_same_training_on_any_devices_and_after_any_stop(
     assert of_one == pytest.approx(losses, abs=1e-6)
 
     # Stopped after one batch of features of three, then in an epoch, then in a validation.
-    original, left = interruption.Interruption.check, [0]
+    original, left = interruption.Interruption.look, [0]
 
-    def check(self):
-        original(self)
+    def look(self):
+        found = original(self)
         left[0] -= 1
-        self.requested |= left[0] == 0  # a signal between this check and the next
+        self.requested |= left[0] == 0  # a signal between this look and the next
+        return found
 
-    monkeypatch.setattr(interruption.Interruption, "check", check)
+    monkeypatch.setattr(interruption.Interruption, "look", look)
     for checks, computed in ((1, 0), (3, 32), (10, 0)):
         left[0] = checks
         with pytest.raises(exits.Interrupted):

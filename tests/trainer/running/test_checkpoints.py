@@ -3,6 +3,8 @@ import math
 import keras
 import pytest
 
+from tests.trainer import team
+from tests.trainer.team import ALONE
 from tfrecords import exits
 from trainer.networks import models
 from trainer.running import checkpoints
@@ -11,13 +13,13 @@ from trainer.running import checkpoints
 class _State:
     """A small model with its optimizer and counters, told apart by the bias of the head."""
 
-    def __init__(self, backbone: str, directory):
+    def __init__(self, backbone: str, directory, workers=ALONE):
         self.classifier = models.build(models.ModelSpec(backbone, 16, 1))
         self.optimizer = keras.optimizers.Adam(0.1)
         self.optimizer.build(self.classifier.trainable_variables)
         self.counters = checkpoints.Counters()
         self.store = checkpoints.PhaseCheckpoints(
-            directory, self.classifier, self.optimizer, self.counters
+            directory, self.classifier, self.optimizer, self.counters, workers
         )
 
     def save(self, number: int) -> None:
@@ -127,20 +129,35 @@ def test_a_phase_has_checkpoints_or_not(state, tmp_path):
 
 def test_the_best_weights_of_a_step_come_back(tiny_backbone, tmp_path):
     classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1))
-    best = checkpoints.BestWeights(tmp_path / "best", classifier)
+    best = checkpoints.BestWeights(tmp_path / "best", classifier, ALONE)
     for step in (1, 2, 13):
         classifier.head.bias.assign([float(step)])
         best.save(step)
     assert len(list((tmp_path / "best").glob("*.index"))) == 2
     for step in (13, 2):
         classifier.head.bias.assign([9.0])
-        checkpoints.BestWeights(tmp_path / "best", classifier).restore(step)
+        checkpoints.BestWeights(tmp_path / "best", classifier, ALONE).restore(step)
         assert classifier.head.bias.numpy().tolist() == [step]
+
+
+def test_of_several_workers_the_chief_saves_and_the_others_take_what_it_reads(
+    tiny_backbone, tmp_path
+):
+    def keep(worker):
+        state = _State(tiny_backbone, tmp_path / str(worker.index), worker)
+        state.save(4 + worker.index)
+        state.save(6 + worker.index)
+        state.classifier.head.bias.assign([9.0])
+        state.store.restore()
+        return state.numbers
+
+    assert team.together(2, keep) == [(6.0, 6, 6), (6.0, 6, 6)]
+    assert not list((tmp_path / "1").glob("*.index"))
 
 
 def test_lost_best_weights_are_named(tiny_backbone, tmp_path):
     classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1))
-    best = checkpoints.BestWeights(tmp_path / "best", classifier)
+    best = checkpoints.BestWeights(tmp_path / "best", classifier, ALONE)
     best.save(3)
     _cut(tmp_path / "best" / "ckpt-3.index")
     with pytest.raises(exits.DataError, match="The best weights .*ckpt-3 are lost or damaged"):

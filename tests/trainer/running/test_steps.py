@@ -261,6 +261,18 @@ def test_a_step_without_memory_leaves_all_as_it_was(name, tiny_backbone):
     assert training.train(_batch())["skipped"] == 0
 
 
+def test_where_another_worker_has_no_memory_nothing_happens_here(tiny_backbone):
+    training = _Training("mirrored", models.ModelSpec(tiny_backbone, 16, 1), learning_rate=0.1)
+    asked = []
+    training.make_step(in_any_worker=lambda failed: asked.append(failed) or True)
+    before = training.values()
+    with pytest.raises(steps.OutOfMemory):
+        training.train(_batch())
+    assert asked == [False]
+    for path, value in training.values().items():
+        assert np.array_equal(before[path], value), path
+
+
 def test_an_error_of_another_kind_is_not_taken_for_memory(tiny_backbone):
     training = _Training("default", models.ModelSpec(tiny_backbone, 16, 1), learning_rate=0.1)
     training.make_step(fault=lambda size: tf.debugging.assert_equal(size, 0) or 1.0)

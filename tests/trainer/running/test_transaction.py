@@ -48,13 +48,13 @@ def test_out_of_memory_at_the_first_step_is_as_a_run_with_that_micro_batch(train
 def _interrupted_after(steps, monkeypatch):
     left = [steps]
 
-    def check(self):
+    def look(self):
         left[0] -= 1
         if not left[0]:
             raise exits.Interrupted("stopped by the test")
 
     with monkeypatch.context() as patch, pytest.raises(exits.Interrupted):
-        patch.setattr(interruption.Interruption, "check", check)
+        patch.setattr(interruption.Interruption, "look", look)
         yield
 
 

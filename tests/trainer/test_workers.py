@@ -1,0 +1,193 @@
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import tiny
+from tests.trainer import team
+from tfrecords import exits
+from trainer import workers
+from trainer.reporting import events
+
+ROOT = pathlib.Path(__file__).parents[2]
+TWO = {"worker": ["a:1", "b:1"]}
+
+
+def _environment(cluster, kind, index):
+    return {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "kind", "index", "place"),
+    [
+        (TWO, "worker", 0, (0, 2)),
+        (TWO, "worker", 1, (1, 2)),
+        ({"chief": ["c:1"], **TWO}, "chief", 0, (0, 3)),
+        ({"chief": ["c:1"], **TWO}, "worker", 1, (2, 3)),
+    ],
+)
+def test_tf_config_says_which_worker_this_is(cluster, kind, index, place):
+    assert workers.place(_environment(cluster, kind, index)) == place
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"TF_CONFIG": ""},
+        {"TF_CONFIG": "{"},
+        {"TF_CONFIG": "[]"},
+        {"TF_CONFIG": "{}"},
+        _environment(TWO, "worker", 2),
+        _environment(TWO, "worker", -1),
+        _environment(TWO, "evaluator", 0),
+        _environment({**TWO, "ps": ["c:1"]}, "worker", 0),
+    ],
+)
+def test_another_tf_config_is_refused_with_an_example(environment):
+    with pytest.raises(exits.UsageError, match="reads the environment variable TF_CONFIG") as error:
+        workers.place(environment)
+    assert '"host2:2222"]}, "task": {"type": "worker", "index": 0}}. Received: ' in str(error.value)
+
+
+def test_who_trains_alone_decides_alone():
+    alone = team.ALONE
+    assert (alone.index, alone.count, alone.is_chief) == (0, 1, True)
+    assert alone.any(True, False) == (True, False)
+    assert alone.smallest(3) == 3
+    marker = object()
+    assert alone.chief_decides(lambda: marker) is marker
+    assert alone.chief_first(lambda: marker) is marker
+
+
+def test_a_flag_of_one_is_a_flag_of_all():
+    found = team.together(3, lambda worker: worker.any(worker.index == 2, False))
+    assert found == [(True, False)] * 3
+
+
+def test_the_smallest_number_counts():
+    assert team.together(3, lambda worker: worker.smallest([8, 3, 5][worker.index])) == [3, 3, 3]
+
+
+def test_the_rows_of_all_are_put_one_after_the_other():
+    def rows(worker):
+        first = 10 * worker.index
+        return worker.concatenate(
+            {
+                "logits": np.array([[first, 0.1], [first, -0.0]], np.float32),
+                "label": np.array([first, first + 1]),
+            }
+        )
+
+    for table in team.together(2, rows):
+        assert table["label"].tolist() == [0, 1, 10, 11]
+        assert table["logits"].dtype == np.float32
+        assert table["logits"][:, 0].tolist() == [0, 0, 10, 10]
+        assert np.signbit(table["logits"][:, 1]).tolist() == [False, True, False, True]
+
+
+def test_what_the_chief_decides_holds_for_all_and_is_asked_of_it_alone():
+    asked = []
+
+    def decide(worker):
+        return worker.chief_decides(lambda: asked.append(worker.index) or {"size": [1, None, "ü"]})
+
+    assert team.together(2, decide) == [{"size": [1, None, "ü"]}] * 2
+    assert asked == [0]
+
+
+@pytest.mark.parametrize("kind", [exits.UsageError, exits.DataError, exits.MachineError])
+def test_where_the_chief_fails_all_fail_alike(kind):
+    def refuse():
+        raise kind("the directory is in use")
+
+    for error in team.together(2, lambda worker: worker.chief_decides(refuse)):
+        assert type(error) is kind
+        assert str(error) == "the directory is in use"
+
+
+def test_the_others_come_after_the_chief():
+    order = []
+
+    def work(worker):
+        return worker.chief_first(lambda: order.append(worker.index) or worker.index)
+
+    assert team.together(2, work) == [0, 1]
+    assert order == [0, 1]
+
+
+def test_values_are_taken_from_the_chief_to_the_bit(monkeypatch):
+    monkeypatch.setattr(workers, "_CHUNK_BYTES", 16)  # so that a message has several parts
+
+    def take(worker):
+        chief = worker.is_chief
+        variables = [
+            tf.Variable([-0.0, 1e-45, float("nan")] if chief else [1.0, 2.0, 3.0]),
+            tf.Variable(np.array(2**60 + 1 if chief else 0, np.int64)),
+            tf.Variable([True, False, True] if chief else [False] * 3),
+            tf.Variable(tf.constant([1.5] if chief else [0.0], tf.bfloat16)),
+        ]
+        worker.take_from_chief(variables)
+        return [variable.numpy().tobytes() for variable in variables]
+
+    chief, other = team.together(2, take)
+    assert chief == other
+    assert (
+        np.frombuffer(other[0], np.float32).tobytes()
+        == np.array([-0.0, 1e-45, np.nan], np.float32).tobytes()
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "is_lost"),
+    [
+        (tf.errors.UnavailableError(None, None, "Socket closed"), True),
+        (tf.errors.InternalError(None, None, "Collective ops is aborted by: it is down"), True),
+        (tf.errors.InternalError(None, None, "cuDNN"), False),
+        (tf.errors.ResourceExhaustedError(None, None, "OOM"), False),
+    ],
+)
+def test_errors_that_mean_a_lost_worker(error, is_lost):
+    assert workers.is_lost(error) == is_lost
+
+
+@pytest.mark.slow
+def test_a_lost_worker_ends_the_other_and_the_restarted_job_ends_as_one_process_would(
+    tmp_path, undisturbed
+):
+    tiny.write(tmp_path / "data")
+    command = [
+        "bash",
+        "launch/workers.sh",
+        "2",
+        f"--data_dir={tmp_path / 'data'}",
+        f"--run_dir={tmp_path / 'run'}",
+        "--dataset=tiny",
+        "--epochs=2",
+        "--global_batch_size=8",
+        "--checkpoint_steps=4",
+        "--log_steps=2",
+    ]
+    environment = {**os.environ, "PYTHON": sys.executable, "TRAINER_FAULTS": "kill@step=7,worker=1"}
+    options = {"cwd": ROOT, "capture_output": True, "text": True, "check": False}
+    killed = subprocess.run(command, env=environment, **options)
+    environment.pop("TRAINER_FAULTS")
+    assert killed.returncode == 137
+    assert "Another worker was lost. Run the same command again on each" in killed.stderr
+    assert not (tmp_path / "run" / "summary.json").exists()
+    resumed = subprocess.run(command, env=environment, **options)
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout.count("Resuming after 6 steps") == 1
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["replicas"] == 2
+    expected = undisturbed["summary"]
+    assert summary["test"] == expected["test"]
+    found = events.read_metrics(tmp_path / "run")
+    losses = [line["loss"] for line in found]
+    before = [line["loss"] for line in events.read_metrics(undisturbed["run"])]
+    assert losses == pytest.approx(before, abs=1e-6)
