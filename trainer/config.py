@@ -180,6 +180,9 @@ class TrainConfig:
         False, "Draw labels by lot: an AUC far from .5 is a leak."
     )
     restart: bool = settings.switch(False, "Set aside the run that is there; begin anew.")
+    supervise: bool = settings.switch(
+        False, "Watch over the training from a process beside it: start it again if it dies."
+    )
 
     def __post_init__(self) -> None:
         if self.strategy == "parameter_server":
@@ -334,7 +337,7 @@ class TrainConfig:
     def lasting(self) -> dict[str, Any]:
         """Returns the fields that are of the run, and not of one call of its command."""
         fields = dataclasses.asdict(self)
-        del fields["restart"]
+        del fields["restart"], fields["supervise"]
         return fields
 
     def to_json(self) -> str:

@@ -13,7 +13,8 @@ The environment variable TRAINER_FAULTS names them, separated by semicolons, and
 
 A step is the number of steps done before it, over all phases; without `replica`, all replicas have
 the fault. A fault strikes in each process that comes to its step, so a run that is taken up again
-meets it again while the variable is set.
+meets it again while the variable is set. A process that the supervisor of --supervise has started
+again is neither killed nor made to hang.
 """
 
 import dataclasses
@@ -98,10 +99,23 @@ class Faults:
 
     @classmethod
     def from_environment(
-        cls, worker: int = 0, environment: Mapping[str, str] = os.environ
+        cls,
+        worker: int = 0,
+        *,
+        is_restart: bool = False,
+        environment: Mapping[str, str] = os.environ,
     ) -> "Faults":
-        """Returns the faults that TRAINER_FAULTS names for a worker."""
-        return cls(parse(environment.get(VARIABLE, "")), worker)
+        """Returns the faults that TRAINER_FAULTS names for a worker.
+
+        Args:
+          worker: its index.
+          is_restart: whether a supervisor has started the training before.
+          environment: of the process.
+        """
+        faults = parse(environment.get(VARIABLE, ""))
+        if is_restart:
+            faults = [fault for fault in faults if fault.kind not in ("kill", "hang")]
+        return cls(faults, worker)
 
     @property
     def has_steps(self) -> bool:

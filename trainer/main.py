@@ -20,6 +20,7 @@ with quiet.native_stderr():
 
     from trainer import config as configs
     from trainer import training
+    from trainer.running import pulse
 
     tf.config.list_physical_devices()  # looks for drivers, and says so
 
@@ -31,7 +32,12 @@ def main(argv: list[str]) -> None:
     """Trains with the flags given."""
     logging.set_verbosity(logging.WARNING)
     tf.get_logger().setLevel("WARNING")
-    training.train_and_evaluate(settings.read(configs.TrainConfig, FLAGS))
+    config = settings.read(configs.TrainConfig, FLAGS)
+    if config.supervise and not pulse.Pulse.from_environment().is_supervised:
+        # In the place of this process: one that only watches has no need of TensorFlow's memory.
+        command = [sys.executable, "-m", "trainer.supervise", *sys.argv[1:]]
+        os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+    training.train_and_evaluate(config)
 
 
 def parse_flags(argv: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+from collections.abc import Sequence
 from typing import Any
 
 from tfrecords import exits
@@ -18,6 +19,7 @@ REPORT = "report.html"
 CHECKPOINTS = "checkpoints"
 FEATURES = "features"
 BUNDLE = "bundle"
+RESTARTS = "restarts.jsonl"
 TENSORBOARD = "tensorboard"
 PICTURES = "pictures"
 
@@ -168,6 +170,18 @@ def read_summary(path: pathlib.Path) -> dict[str, Any] | None:
     """Returns the summary of a run that is complete, else None."""
     summary = path / SUMMARY
     return json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else None
+
+
+def note_restarts(path: pathlib.Path, reasons: Sequence[str]) -> None:
+    """Notes why a supervisor has started the training of a run again, a line each."""
+    with (path / RESTARTS).open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps({"reason": reason}) + "\n" for reason in reasons)
+
+
+def count_restarts(path: pathlib.Path) -> int:
+    """Returns how often that was."""
+    note = path / RESTARTS
+    return len(note.read_text(encoding="utf-8").splitlines()) if note.exists() else 0
 
 
 def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:

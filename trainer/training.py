@@ -10,6 +10,7 @@ Where a run goes on when its command is given again:
 import contextlib
 import dataclasses
 import functools
+import math
 import os
 import pathlib
 import tempfile
@@ -22,11 +23,20 @@ import tensorflow as tf
 from tfrecords import dataset, directories, exits, reader
 from trainer import conclusion, faults, run_directory, strategies, workers
 from trainer import config as configs
-from trainer.capacity import out_of_memory, planning, resources
+from trainer.capacity import planning, resources
 from trainer.features import cache
 from trainer.networks import models, precision, pretrained
 from trainer.reporting import dashboards, events, progress
-from trainer.running import alarms, checkpoints, interruption, loop, phases, steps
+from trainer.running import (
+    alarms,
+    checkpoints,
+    explanations,
+    interruption,
+    loop,
+    phases,
+    pulse,
+    steps,
+)
 from trainer.running.run import Run
 from trainer.scoring import evaluation
 from trainer.scoring.calibration import Calibration
@@ -43,8 +53,9 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
       UsageError, DataError, MachineError: see `tfrecords.exits`.
       Interrupted: on SIGTERM or SIGINT; all is saved.
     """
+    heart = pulse.Pulse.from_environment()
     with contextlib.ExitStack() as held:
-        stop = held.enter_context(_interruption(config))
+        stop = held.enter_context(_interruption(config, heart))
         source = held.enter_context(
             dataset.reading(pathlib.Path(config.data_dir), config.dataset, config.version)
         )
@@ -58,10 +69,10 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
         )
         strategies.per_replica_batch_size(strategy, config.global_batch_size)
         directory = held.enter_context(_own_directory(config, team))
-        summary: dict[str, Any] | None = team.chief_decides(lambda: _claim(task, directory))
+        summary: dict[str, Any] | None = team.chief_decides(lambda: _claim(task, directory, heart))
         if summary is None:
-            with _explained(task, directory):
-                summary = _train(task, strategy, team, directory, stop)
+            with explanations.explained(task, directory, heart):
+                summary = _train(task, strategy, team, directory, stop, heart)
         else:
             print("This run is complete already; another --run_dir starts a new one.")
         _say_results(directory, summary)
@@ -89,50 +100,22 @@ def _own_directory(config: configs.TrainConfig, team: workers.Workers) -> Iterat
         yield pathlib.Path(held.enter_context(tempfile.TemporaryDirectory()))
 
 
-def _claim(task: Task, directory: pathlib.Path) -> dict[str, Any] | None:
+def _claim(task: Task, directory: pathlib.Path, heart: pulse.Pulse) -> dict[str, Any] | None:
     """Takes the directory for this run; returns the summary of one that is complete."""
     if task.config.restart and (aside := run_directory.set_aside(directory)):
         print(f"The run of before lies in {aside} now.")
     run_directory.claim(
         directory, task.config, task.source.manifest.plan_digest, pretrained.sha256(task.weights)
     )
+    if heart.reasons:
+        run_directory.note_restarts(directory, heart.reasons)
+        heart.tell(pulse.NOTED)
     return run_directory.read_summary(directory)
 
 
-def _interruption(config: configs.TrainConfig) -> interruption.Interruption:
-    if config.max_minutes is None:
-        return interruption.Interruption()
-    return interruption.Interruption(config.max_minutes)
-
-
-@contextlib.contextmanager
-def _explained(task: Task, directory: pathlib.Path) -> Iterator[None]:
-    """Turns what TensorFlow says of full disks, memory and damaged records into a remedy."""
-    try:
-        yield
-    except tf.errors.DataLossError as error:
-        raise exits.DataError(
-            f"A record of {task.source.directory} is damaged: {error.message} "
-            f"{dataset.mend(task.source.directory)}"
-        ) from error
-    except tf.errors.OpError as error:
-        if "No space left on device" in str(error):
-            raise exits.MachineError(
-                f"The disk of {directory} is full. The last checkpoint is whole: make room and "
-                "run the same command again."
-            ) from error
-        if out_of_memory.is_out_of_memory(error):
-            raise exits.MachineError(
-                "A device ran out of memory. Use a smaller --global_batch_size (received: "
-                f"{task.config.global_batch_size}) or --image_size (received: "
-                f"{task.image_size}), in another --run_dir."
-            ) from error
-        if task.config.strategy == strategies.MULTI_WORKER and workers.is_lost(error):
-            raise exits.Interrupted(
-                "Another worker was lost. Run the same command again on each of them: training "
-                "goes on from the last checkpoint."
-            ) from error
-        raise
+def _interruption(config: configs.TrainConfig, heart: pulse.Pulse) -> interruption.Interruption:
+    minutes = math.inf if config.max_minutes is None else config.max_minutes
+    return interruption.Interruption(minutes, on_look=lambda: heart.tell(pulse.STEP))
 
 
 def _train(
@@ -141,6 +124,7 @@ def _train(
     team: workers.Workers,
     directory: pathlib.Path,
     stop: interruption.Interruption,
+    heart: pulse.Pulse,
 ) -> dict[str, Any]:
     config = task.config
     keras.utils.set_random_seed(config.seed)
@@ -166,12 +150,13 @@ def _train(
         best=checkpoints.BestWeights(store / "best", classifier, team),
         directory=store,
         stop=stop,
+        pulse=heart,
         announcer=progress.Announcer(
             task.steps_per_epoch * sum(phase.epochs for phase in run_phases)
         ),
         train_batches=functools.partial(task.train_batches, part=(team.index, team.count)),
         predict=functools.partial(_predict, task, strategy, team, eval_step, stop),
-        faults=faults.Faults.from_environment(team.index),
+        faults=faults.Faults.from_environment(team.index, is_restart=heart.is_restart),
     )
     log, parameters = _run_phases(run, run_phases, max(started, default=0), directory)
     return _conclude(run, parameters, log, directory)
@@ -210,7 +195,7 @@ def _predict(
         task.eval_batches(split, part=(team.index, team.count)),
         num_examples=task.source.split(split).num_examples,
         positive=task.positive,
-        check=functools.partial(stop.check, team),
+        check=functools.partial(stop.check, team.any),
         num_workers=team.count,
         gather=team.concatenate,
     )
@@ -303,6 +288,7 @@ def _in_float32(run: Run) -> Callable[[str], evaluation.Predictions]:
 def _conclude(
     run: Run, parameters: dict[str, int], log: events.EventLog, directory: pathlib.Path
 ) -> dict[str, Any]:
+    run.pulse.tell(pulse.LONG)
     is_exact = run.task.precision == precision.FLOAT32
     predict = run.predict if is_exact else _in_float32(run)
     with run.stop.at_rest(lambda: None):  # all is saved
@@ -322,6 +308,7 @@ def _write(
     test: evaluation.Predictions,
 ) -> dict[str, Any]:
     """Writes what the run leaves; returns its summary."""
+    run.pulse.tell(pulse.LONG)
     task, counters = run.task, run.counters
     results = conclusion.evaluate(directory, task, validation, test)
     _log_results(run, results, test, log)
@@ -339,6 +326,7 @@ def _write(
         "overflowed_steps": int(counters.overflowed_steps),
         "skipped_steps": int(counters.skipped_steps),
         "rollbacks": int(counters.rollbacks),
+        "restarts": run_directory.count_restarts(directory),
         "parameters": parameters,
         "alarms": [dataclasses.asdict(alarm) for alarm in alarms.find(log.validations())],
         **results,

@@ -114,7 +114,7 @@ class FeatureCache:
             batches,
             num_examples=len(rows),
             positive=run.task.positive,
-            check=functools.partial(run.stop.check, run.workers),
+            check=functools.partial(run.stop.check, run.workers.any),
         )
 
     def _check_disk(self) -> None:

@@ -75,7 +75,7 @@ class Computing:
             if is_due or sum(rows.nbytes for rows in pending) > BLOCK_BYTES:
                 table.append(np.concatenate(pending))
                 pending, since = [], time.monotonic()
-            run.stop.check(run.workers)
+            run.stop.check(run.workers.any)
             if run.announcer.is_due():
                 run.announcer.say(
                     f"  features of {self._split}: {table.num_done:,} of {table.num_rows:,} images",

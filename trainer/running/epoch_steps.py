@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfrecords import exits
 from trainer import run_directory, strategies
 from trainer.reporting import profiling, progress
-from trainer.running import input_wait, phases, several_steps, steps, transaction
+from trainer.running import input_wait, phases, pulse, several_steps, steps, transaction
 from trainer.running.run import Run
 
 
@@ -56,6 +56,7 @@ class EpochSteps:
           epoch: counted over all phases, of which the order of the examples is a function.
         """
         task, first = self._run.task, int(self._run.counters.step)
+        self._run.pulse.tell(pulse.LONG)
         with self._window.left_out(), self._run.stop.at_rest(self._save):
             images = self.input_wait.start_epoch()
         train_batches = images.train_batches if images else self._run.train_batches

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, Self
 
 from tfrecords import exits
-from trainer import workers
 
 GRACE_SECONDS = 20.0  # that a step, a validation batch or a save may take to come to its end
 NEARLY_OVER = 0.05  # of `max_minutes`, but at most:
@@ -31,9 +30,13 @@ class Interruption:
 
     Args:
       max_minutes: after which the work is to be saved and left; it counts from `__init__`.
+      on_look: called at each look.
     """
 
-    def __init__(self, max_minutes: float = math.inf) -> None:
+    def __init__(
+        self, max_minutes: float = math.inf, on_look: Callable[[], None] = lambda: None
+    ) -> None:
+        self._on_look = on_look
         self.requested = False
         spare = min(NEARLY_OVER * 60 * max_minutes, NEARLY_OVER_SECONDS)
         self._deadline = time.monotonic() + 60 * max_minutes - spare
@@ -44,11 +47,12 @@ class Interruption:
 
     def look(self) -> bool:
         """Tells whether a signal has come, or the time given is over; asked after each step."""
+        self._on_look()
         return self.requested
 
-    def check(self, team: workers.Workers) -> None:
-        """Leaves in all workers if one of them is to stop; the caller has saved before."""
-        if any(team.any(self.look())):
+    def check(self, of_any_worker: Callable[[bool], tuple[bool, ...]]) -> None:
+        """Leaves if this or another worker is to stop, see `Workers.any`; all is saved."""
+        if any(of_any_worker(self.look())):
             self.leave()
 
     def leave(self) -> NoReturn:

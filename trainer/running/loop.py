@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfrecords import exits
 from trainer import run_directory, strategies
 from trainer.augment import policies
-from trainer.capacity import planning, remembered, resources
+from trainer.capacity import micro_batches, planning, remembered, resources
 from trainer.networks import precision
 from trainer.reporting import events, progress
 from trainer.running import (
@@ -22,6 +22,7 @@ from trainer.running import (
     epoch_steps,
     loss_scale,
     phases,
+    pulse,
     recovery,
     steps,
     transaction,
@@ -126,18 +127,24 @@ class PhaseLoop:
 
     def _choose_micro_batch(self) -> None:
         run, counters = self._run, self._run.counters
-        self.micro_batch = planning.choose(
+        local = strategies.per_replica_batch_size(run.strategy, run.task.config.global_batch_size)
+        choice = planning.choose(
             run.task.config,
             run.classifier,
             num_replicas=run.strategy.num_replicas_in_sync,
             saved=int(counters.micro_batch),
             remembered_size=remembered.read(self._memory_key, remembered.default_path()),
         )
-        size = run.workers.smallest(self.micro_batch.size)
-        if size < self.micro_batch.size:
-            self.micro_batch = planning.Choice(size, "another worker has no memory for more")
+        if run.pulse.micro_batch is not None and run.pulse.micro_batch < choice.size:
+            size = micro_batches.largest(local, run.pulse.micro_batch)
+            choice = planning.Choice(size, "the process was killed with more")
+        size = run.workers.smallest(choice.size)
+        if size < choice.size:
+            choice = planning.Choice(size, "another worker has no memory for more")
+        self.micro_batch = choice
         self._train_step.micro_batch = size
-        counters.micro_batch.assign(self.micro_batch.size)
+        counters.micro_batch.assign(size)
+        run.pulse.tell(pulse.SIZE, size, local)
 
     def _note_smaller_micro_batch(self, size: int) -> None:
         counters = self._run.counters
@@ -147,6 +154,7 @@ class PhaseLoop:
             flush=True,
         )
         counters.micro_batch.assign(size)
+        self._run.pulse.tell(pulse.LONG)  # the step is traced anew
         counters.out_of_memory_retries.assign_add(1)
         remembered.write(self._memory_key, size, remembered.default_path())
 

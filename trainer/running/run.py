@@ -9,7 +9,7 @@ import tensorflow as tf
 from trainer import faults, workers
 from trainer.networks import models
 from trainer.reporting import progress
-from trainer.running import checkpoints, interruption
+from trainer.running import checkpoints, interruption, pulse
 from trainer.scoring import evaluation
 from trainer.task import Task
 
@@ -33,6 +33,7 @@ class Run:
     best: checkpoints.BestWeights
     directory: pathlib.Path
     stop: interruption.Interruption
+    pulse: pulse.Pulse
     announcer: progress.Announcer
     train_batches: Callable[..., tf.data.Dataset]
     predict: Callable[[str], evaluation.Predictions]

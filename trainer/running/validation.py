@@ -1,7 +1,7 @@
 """The validation at an epoch's end: what it says, the best weights, and alarms."""
 
 from trainer.reporting import dashboards, events
-from trainer.running import alarms, phases, schedules
+from trainer.running import alarms, phases, pulse, schedules
 from trainer.running.run import Run
 
 
@@ -9,6 +9,7 @@ def validate(run: Run, phase: phases.Phase, log: events.EventLog) -> None:
     """Validates the weights as they are, says and logs it, and keeps them if they are the best."""
     counters = run.counters
     global_step, epoch = int(counters.global_step), int(counters.epoch) + 1
+    run.pulse.tell(pulse.LONG)
     predictions = run.predict("validation")
     values = predictions.summary()
     log.scalars("validation", global_step, values, phase=phase.name, epoch=epoch)

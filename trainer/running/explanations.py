@@ -1,0 +1,53 @@
+"""What TensorFlow says of a training that cannot go on, and what is to be done about it."""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from tfrecords import dataset, exits
+from trainer import strategies, workers
+from trainer.capacity import out_of_memory
+from trainer.running import pulse
+from trainer.task import Task
+
+
+@contextlib.contextmanager
+def explained(task: Task, directory: pathlib.Path, heart: pulse.Pulse) -> Iterator[None]:
+    """Turns what TensorFlow says of records, disks, memory and other workers into a remedy.
+
+    Args:
+      task: that is trained.
+      directory: of the run.
+      heart: told where the supervisor is to start the training again.
+
+    Raises:
+      DataError, MachineError, Interrupted: in the place of TensorFlow's errors.
+    """
+    try:
+        yield
+    except tf.errors.DataLossError as error:
+        raise exits.DataError(
+            f"A record of {task.source.directory} is damaged: {error.message} "
+            f"{dataset.mend(task.source.directory)}"
+        ) from error
+    except tf.errors.OpError as error:
+        if "No space left on device" in str(error):
+            raise exits.MachineError(
+                f"The disk of {directory} is full. The last checkpoint is whole: make room and "
+                "run the same command again."
+            ) from error
+        if out_of_memory.is_out_of_memory(error):
+            raise exits.MachineError(
+                "A device ran out of memory. Use a smaller --global_batch_size (received: "
+                f"{task.config.global_batch_size}) or --image_size (received: "
+                f"{task.image_size}), in another --run_dir."
+            ) from error
+        if task.config.strategy == strategies.MULTI_WORKER and workers.is_lost(error):
+            heart.tell(pulse.AGAIN)
+            raise exits.Interrupted(
+                "Another worker was lost. Run the same command again on each of them: training "
+                "goes on from the last checkpoint."
+            ) from error
+        raise
