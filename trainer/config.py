@@ -190,7 +190,7 @@ class TrainConfig:
                 "--strategy=parameter_server is not offered: its workers change the weights "
                 "independently of one another, so that there is no gradient of the global batch "
                 "to be checked and clipped, and no run that can be resumed to the same weights. "
-                f"Use {', '.join(STRATEGIES[:-1])} or {STRATEGIES[-1]}."
+                f"Use one of {', '.join(STRATEGIES)}."
             )
         settings.check(self)
         micro_batches.check(self.micro_batch)
@@ -320,11 +320,6 @@ class TrainConfig:
             raise exits.UsageError(
                 "--devices must be indices of devices, each once, such as 0 or 0,2. "
                 f"Received: {self.devices!r}."
-            )
-        if len(indices) > 1 and self.strategy == "one_device":
-            raise exits.UsageError(
-                f"--strategy=one_device takes one of --devices. Received: {self.devices}. Use one, "
-                "or --strategy=mirrored."
             )
         return tuple(indices)
 

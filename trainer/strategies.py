@@ -38,6 +38,11 @@ def make(
     if name == MULTI_WORKER:
         return _of_workers(tuple(devices))
     several = name != "one_device"
+    if len(devices) > 1 and not several:
+        raise exits.UsageError(
+            "--strategy=one_device takes one of --devices. Received: "
+            f"{','.join(map(str, devices))}. Use one, or --strategy=mirrored."
+        )
     names = _device_names(logical_cpus if several else 1)
     return _on(name, _chosen(names, devices) or (names if several else names[:1]))
 

@@ -160,11 +160,6 @@ def test_devices_that_are_no_indices_are_refused(text):
         configs.TrainConfig(strategy="mirrored", devices=text)
 
 
-def test_one_device_is_not_two():
-    with pytest.raises(exits.UsageError, match="takes one of --devices. Received: 0,1. Use one"):
-        configs.TrainConfig(strategy="one_device", devices="0,1")
-
-
 @pytest.mark.parametrize(("text", "units"), [("", ()), ("512", (512,)), ("2048,64", (2048, 64))])
 def test_the_units_of_the_head_are_numbers(text, units):
     assert configs.TrainConfig(head_units=text).head_unit_counts == units

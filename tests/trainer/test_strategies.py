@@ -84,6 +84,11 @@ def test_a_device_that_is_not_there_is_refused(name, there):
     )
 
 
+def test_one_device_is_not_two():
+    with pytest.raises(exits.UsageError, match="takes one of --devices. Received: 0,1. Use one"):
+        strategies.make("one_device", devices=(0, 1))
+
+
 def test_mirrored_runs_on_each_device(two_devices):
     sizes = two_devices.run(lambda: tf.distribute.get_replica_context().replica_id_in_sync_group)
     local = two_devices.experimental_local_results(sizes)

@@ -205,8 +205,15 @@ class BestWeights:
 
 
 def has_any(directory: pathlib.Path) -> bool:
-    """Tells whether a phase has left checkpoints, be they whole or not."""
-    return bool(_found(directory))
+    """Tells whether a phase has left checkpoints, be they whole or not.
+
+    One that a kill has cut in the phase's first save does not count: its index would be written
+    last, and the list of checkpoints after it.
+    """
+    found = _found(directory)
+    return bool(found) and any(
+        path.exists() for path in (directory / "checkpoint", *_indices(found))
+    )
 
 
 _FILE = re.compile(r"(?P<stem>ckpt-(?P<number>\d+))\.(index|data-\d{5}-of-\d{5})")
@@ -217,6 +224,10 @@ def _found(directory: pathlib.Path) -> list[str]:
     names = [match for path in directory.glob("ckpt-*") if (match := _FILE.fullmatch(path.name))]
     stems = {int(match["number"]): match["stem"] for match in names}
     return [str(directory / stems[number]) for number in sorted(stems)]
+
+
+def _indices(stems: list[str]) -> list[pathlib.Path]:
+    return [pathlib.Path(f"{stem}.index") for stem in stems]
 
 
 def _manager(

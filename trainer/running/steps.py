@@ -80,6 +80,7 @@ class TrainStep:
         self._traced_snapshot = tf.function(self._snapshot)
         self._traced_put_back = tf.function(self._put_back)
         self._traced_apply = tf.function(self._apply)
+        self._micro_batch = 0  # none yet
         self.micro_batch = micro_batch or self._local_batch_size
 
     @property
@@ -89,6 +90,8 @@ class TrainStep:
 
     @micro_batch.setter
     def micro_batch(self, size: int) -> None:
+        if size == self._micro_batch:
+            return
         self._micro_batch = size
         if size < self._local_batch_size and not self._totals:
             with self._strategy.scope():

@@ -127,6 +127,16 @@ def test_a_phase_has_checkpoints_or_not(state, tmp_path):
     assert checkpoints.has_any(tmp_path / "phase")
 
 
+def test_a_first_save_that_a_kill_has_cut_is_none(state, tmp_path):
+    state().save(0)
+    (tmp_path / "phase" / "checkpoint").unlink()
+    assert checkpoints.has_any(tmp_path / "phase")
+    (tmp_path / "phase" / "ckpt-0.index").unlink()
+    assert not checkpoints.has_any(tmp_path / "phase")
+    state().save(0)
+    assert checkpoints.has_any(tmp_path / "phase")
+
+
 def test_the_best_weights_of_a_step_come_back(tiny_backbone, tmp_path):
     classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1))
     best = checkpoints.BestWeights(tmp_path / "best", classifier, ALONE)

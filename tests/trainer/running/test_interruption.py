@@ -68,7 +68,7 @@ def test_the_end_of_the_time_given_is_obeyed_as_a_signal_is(monkeypatch, capsys)
 # Locking a mutex twice keeps the main thread in native code for ever: no handler of Python's runs.
 _PROGRAM = """
 import ctypes, os, signal, sys, threading
-from trainer import interruption
+from trainer.running import interruption
 
 interruption.GRACE_SECONDS = float(sys.argv[1])
 native, mutex = ctypes.CDLL(None), (ctypes.c_char * 64)()

@@ -55,14 +55,15 @@ def test_all_that_a_run_can_be_told_is_resumed_to_the_same_bits(
     monkeypatch.setenv("TRAINER_FAULTS", "nan@step=2,replica=1")
     changes = {"model": tiny_backbone, **ALL_AT_ONCE}
     whole = training.train_and_evaluate(make_config(**changes, run_dir=str(tmp_path / "whole")))
-    original, left = interruption.Interruption.check, [0]
+    original, left = interruption.Interruption.look, [0]
 
-    def check(self):
-        original(self)
+    def look(self):
+        found = original(self)
         left[0] -= 1
-        self.requested |= left[0] == 0  # a signal between this check and the next
+        self.requested |= left[0] == 0  # a signal between this look and the next
+        return found
 
-    monkeypatch.setattr(interruption.Interruption, "check", check)
+    monkeypatch.setattr(interruption.Interruption, "look", look)
     for left[0] in (3, 2):  # after a step that is skipped, and in a validation
         with pytest.raises(exits.Interrupted):
             training.train_and_evaluate(make_config(**changes))

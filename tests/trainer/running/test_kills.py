@@ -1,0 +1,251 @@
+"""A phase that is killed again and again, in one process, and ends as if nothing had happened.
+
+A kill leaves what is on disk, and nothing else. So after each of them all variables are spoilt, and
+what a new process would make anew is made anew; only what was traced is kept, as it takes long.
+"""
+
+import dataclasses
+import os
+import random
+import signal
+
+import numpy as np
+import pytest
+
+from tests.trainer import team
+from tfrecords import exits
+from trainer import bundle, training
+from trainer.reporting import events, progress
+from trainer.running import checkpoints, loop, phases, steps
+
+HEAD = {"weights": "none", "epochs": 3, "checkpoint_steps": 3, "log_steps": 2}
+
+
+class _Killed(Exception):  # noqa: N818 - of a process, and no error
+    pass
+
+
+class _Processes:
+    """A training of a head whose process is killed at a moment, and the processes after it."""
+
+    def __init__(self, run, monkeypatch):
+        self.phase = phases.plan(run.task.config)[0]
+        self._patch = monkeypatch
+        self._moments_left = -1
+        self._torn = None
+        self.num_killed = 0
+        self.directory = run.directory
+        self.run = dataclasses.replace(run, predict=self._at(run.predict))
+        self.loop = loop.PhaseLoop(self.run, self.phase, 0)
+        self._variables = [*run.classifier.variables, *self.loop._optimizer.variables]
+        self._at_first = [variable.numpy() for variable in self._variables]
+        monkeypatch.setattr(run.faults, "before_step", self._at(run.faults.before_step))
+        monkeypatch.setattr(run.stop, "look", self._at(run.stop.look))
+        monkeypatch.setattr(loop, "_next", self._at(loop._next))
+
+    def _at(self, call):
+        """Makes a call a moment before which, and one after which, the process may be killed."""
+
+        def called(*arguments):
+            self._moment()
+            result = call(*arguments)
+            self._moment()
+            return result
+
+        return called
+
+    def _moment(self):
+        self._moments_left -= 1
+        if self._moments_left == 0:
+            self._kill()
+
+    def _kill(self):
+        self.num_killed += 1
+        self._torn = None
+        raise _Killed
+
+    def start(self, directory):
+        """Starts a process in a directory, where another one may have been before."""
+        run = self.run
+        is_new = not checkpoints.has_any(directory / self.phase.name)
+        for variable, value in zip(self._variables, self._at_first, strict=True):
+            variable.assign(value if is_new else np.full_like(value, 9))
+        for variable in run.counters.variables:
+            variable.assign(np.zeros(variable.shape))
+        run.counters.best_rank.assign([np.inf] * 2)
+        best = checkpoints.BestWeights(directory / "best", run.classifier, team.ALONE)
+        self.run = dataclasses.replace(run, directory=directory, best=best)
+        store = checkpoints.PhaseCheckpoints(
+            directory / self.phase.name,
+            run.classifier,
+            self.loop._optimizer,
+            run.counters,
+            team.ALONE,
+        )
+        for owner in (store, best):
+            self._patch.setattr(owner, "_manager", _Manager(owner._manager, owner._directory, self))
+        self.loop._run, self.loop._store = self.run, store
+        self.loop._window = progress.Window(run.task.config.global_batch_size)
+        self.loop.restore()
+        log = events.EventLog(
+            directory.parent,
+            int(run.counters.global_step),
+            validates_again=self.loop.is_before_validation,
+        )
+        self.loop.run(log)
+
+    def state(self, directory):
+        """Returns all that a run in the directory has come to."""
+        counters = {
+            variable.name: variable.numpy().tolist()
+            for variable in self.run.counters.variables
+            if not variable.name.startswith(("seconds", "peak_memory"))
+        }
+        last = bundle.weights_sha256(self.run.classifier)
+        self.run.best.restore(int(self.run.counters.best_step))
+        lines = events.read_metrics(directory.parent)
+        return (
+            last,
+            bundle.weights_sha256(self.run.classifier),
+            counters,
+            [line for line in lines if line["split"] == "validation"],
+        )
+
+
+class _Manager:
+    """Saves, and is killed in one save: it leaves the files as a kill leaves them."""
+
+    def __init__(self, manager, directory, processes):
+        self._manager, self._directory, self._processes = manager, directory, processes
+
+    def save(self, checkpoint_number):
+        files = [path for path in self._directory.glob("*") if path.is_file()]
+        before = {path.name: path.read_bytes() for path in files}
+        self._processes._moment()
+        self._manager.save(checkpoint_number=checkpoint_number)
+        if self._processes._torn is not None:
+            self._tear(before, checkpoint_number, self._processes._torn)
+            self._processes._kill()
+
+    def _tear(self, before, number, torn):
+        """Undoes the last parts of a save: data, index, list, and removal of the oldest."""
+        for name, content in before.items():  # what is old is removed at the very end
+            if name != "checkpoint":
+                (self._directory / name).write_bytes(content)
+        if torn != "all but the removal":
+            (self._directory / "checkpoint").unlink()
+            if "checkpoint" in before:
+                (self._directory / "checkpoint").write_bytes(before["checkpoint"])
+        if torn in ("a part", "data"):
+            (self._directory / f"ckpt-{number}.index").unlink()
+        if torn == "a part":
+            (data,) = self._directory.glob(f"ckpt-{number}.data-*")
+            (self._directory / f"ckpt-{number}_temp").mkdir(exist_ok=True)
+            part = self._directory / f"ckpt-{number}_temp" / f"part-{data.name}"
+            part.write_bytes(data.read_bytes()[:100])
+            data.unlink()
+
+
+TORN = ["a part", "data", "data and index", "all but the removal", "a part"]
+
+
+@pytest.fixture
+def make_processes(make_config, tiny_backbone, monkeypatch):
+    """Returns the processes of a training of a few steps."""
+    captured = []
+
+    def capture(run, *_):
+        captured.append(run)
+        raise _Killed
+
+    def call(**changes):
+        with monkeypatch.context() as patch, pytest.raises(_Killed):
+            patch.setattr(training, "_run_phases", capture)
+            changes = {"model": tiny_backbone, "strategy": "default", **HEAD, **changes}
+            training.train_and_evaluate(make_config(**changes))
+        return _Processes(captured.pop(), monkeypatch)
+
+    return call
+
+
+def test_twenty_kills_at_any_moment_ten_of_them_in_a_save_leave_the_same_weights(
+    make_processes, tmp_path
+):
+    processes = make_processes()
+    processes.start(tmp_path / "whole" / "checkpoints")
+    whole = processes.state(tmp_path / "whole" / "checkpoints")
+    draw = random.Random(4)
+    for turn in range(4):
+        directory = tmp_path / f"killed-{turn}" / "checkpoints"
+        for kill in range(5):
+            # A step is of six moments, a save of one: some steps further each time.
+            processes._moments_left = draw.randrange(1, 30)
+            if (turn + kill) % 2:
+                processes._moments_left, processes._torn = -1, TORN[(turn + 3 * kill) % 5]
+            with pytest.raises(_Killed):
+                processes.start(directory)
+        processes._moments_left = -1
+        processes.start(directory)
+        assert processes.state(directory) == whole
+    assert processes.num_killed == 20
+
+
+def test_what_is_saved_while_the_process_waits_for_data_is_the_state_of_that_moment(
+    make_processes, tmp_path, monkeypatch
+):
+    processes = make_processes(checkpoint_steps=100)
+    processes.start(tmp_path / "whole" / "checkpoints")
+    whole = processes.state(tmp_path / "whole" / "checkpoints")
+    calls = iter(range(100))
+
+    def wait(iterator, original=loop._next):
+        if next(calls) == 4:
+            processes.run.stop._save()  # as the thread does that watches for signals
+            raise _Killed
+        return original(iterator)
+
+    monkeypatch.setattr(loop, "_next", wait)
+    directory = tmp_path / "stopped" / "checkpoints"
+    with pytest.raises(_Killed):
+        processes.start(directory)
+    assert (directory / "head" / "ckpt-4.index").exists()
+    processes.start(directory)
+    assert processes.state(directory) == whole
+
+
+def test_a_signal_while_the_step_is_traced_is_obeyed_after_it(
+    make_config, tiny_backbone, tmp_path, monkeypatch
+):
+    original = steps.TrainStep._replica_grads
+
+    def trace(self, *arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        monkeypatch.undo()
+        return original(self, *arguments)
+
+    monkeypatch.setattr(steps.TrainStep, "_replica_grads", trace)
+    config = make_config(model=tiny_backbone, strategy="default", **HEAD)
+    with pytest.raises(exits.Interrupted, match="everything is saved"):
+        training.train_and_evaluate(config)
+    assert (tmp_path / "run" / "checkpoints" / "head" / "ckpt-1.index").exists()
+
+
+def test_two_replicas_one_and_two_again_go_on_to_the_same_numbers(make_processes, tmp_path):
+    mirrored, alone = make_processes(strategy="mirrored"), make_processes()
+    mirrored.start(tmp_path / "whole" / "checkpoints")
+    weights = [np.array(v.numpy()) for v in mirrored.run.classifier.variables]
+    validations = mirrored.state(tmp_path / "whole" / "checkpoints")[-1]
+    directory = tmp_path / "changing" / "checkpoints"
+    for processes, moments in ((mirrored, 25), (alone, 30), (mirrored, -1)):
+        processes._moments_left = moments
+        if moments < 0:
+            processes.start(directory)
+        else:
+            with pytest.raises(_Killed):
+                processes.start(directory)
+    for variable, expected in zip(mirrored.run.classifier.variables, weights, strict=True):
+        assert variable.numpy() == pytest.approx(expected, abs=1e-6), variable.path
+    found = mirrored.state(directory)[-1]
+    assert [line["loss"] for line in found] == pytest.approx(
+        [line["loss"] for line in validations], abs=1e-6
+    )
