@@ -10,7 +10,8 @@ from trainer.capacity import micro_batches
 from trainer.networks import backbones
 from trainer.reporting import profiling
 
-STRATEGIES = ("default", "one_device", "mirrored", "central_storage", "multi_worker_mirrored")
+STRATEGIES_OF_ONE_PROCESS = ("default", "one_device", "mirrored", "central_storage")
+STRATEGIES = (*STRATEGIES_OF_ONE_PROCESS, "multi_worker_mirrored")
 OPTIMIZERS = ("adam", "adamw", "sgd", "lion")
 SCHEDULES = ("cosine", "constant", "step", "plateau")
 MONITORS = ("loss", "accuracy", "auc")
@@ -213,11 +214,7 @@ class TrainConfig:
                 "--strategy=mirrored or central_storage",
                 self.strategy in ("mirrored", "central_storage"),
             ),
-            (
-                ("devices",),
-                "another --strategy than default",
-                self.strategy != "default",
-            ),
+            (("devices",), "another --strategy than default", self.strategy != "default"),
             (("weight_decay",), "--optimizer=adamw, sgd or lion", self.optimizer != "adam"),
             (("momentum", "nesterov"), "--optimizer=sgd", self.optimizer == "sgd"),
             (

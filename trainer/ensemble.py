@@ -40,7 +40,7 @@ class EvaluateConfig:
     output_dir: str | None = settings.text(
         None, "Where the results go; default: runs/<bundles>_on_<dataset>_<split>."
     )
-    strategy: str = settings.choice("default", configs.STRATEGIES, "The devices")
+    strategy: str = settings.choice("default", configs.STRATEGIES_OF_ONE_PROCESS, "The devices")
     logical_cpus: int = settings.number(
         2, 1, 64, "Devices made of the CPU for mirrored without a GPU."
     )

@@ -59,6 +59,11 @@ def find(config: configs.TrainConfig, test: RangeConfig) -> curve.Suggestion:
     Raises:
       UsageError, DataError, MachineError: as of a training.
     """
+    if config.strategy not in configs.STRATEGIES_OF_ONE_PROCESS:
+        raise exits.UsageError(
+            "A learning rate is looked for in one process; it holds for the same "
+            f"--global_batch_size anywhere. Received: --strategy={config.strategy}. Use mirrored."
+        )
     with dataset.reading(pathlib.Path(config.data_dir), config.dataset, config.version) as source:
         task = Task(config, reader.hold_out(source, config.validation_fraction))
         strategy = strategies.make(

@@ -101,3 +101,9 @@ def test_the_words_say_what_to_do(rate, words):
 def test_a_test_that_cannot_be_is_refused(changes, message):
     with pytest.raises(exits.UsageError, match=message):
         RangeConfig(**changes)
+
+
+def test_several_processes_are_refused():
+    config = configs.TrainConfig(strategy="multi_worker_mirrored")
+    with pytest.raises(exits.UsageError, match="in one process; .* Received: --strategy=multi_wo"):
+        search.find(config, RangeConfig())
