@@ -10,7 +10,7 @@ import pytest
 from tfrecords import exits
 from trainer.running import interruption
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
 
