@@ -188,10 +188,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.strategy == "parameter_server":
             raise exits.UsageError(
-                "--strategy=parameter_server is not offered: its workers change the weights "
-                "independently of one another, so that there is no gradient of the global batch "
-                "to be checked and clipped, and no run that can be resumed to the same weights. "
-                f"Use one of {', '.join(STRATEGIES)}."
+                "--strategy=parameter_server is not offered: its workers change the weights each "
+                "for itself, so that there is no gradient of the global batch to be checked and "
+                f"clipped, and no run to be resumed to the bit. Use one of {', '.join(STRATEGIES)}."
             )
         settings.check(self)
         micro_batches.check(self.micro_batch)
@@ -208,6 +207,7 @@ class TrainConfig:
 
     def _check_contradictions(self) -> None:
         """Refuses a flag that would do nothing beside the others."""
+        is_one_process = self.strategy in STRATEGIES_OF_ONE_PROCESS
         for names, needed, is_there in (
             (
                 ("logical_cpus",),
@@ -236,11 +236,7 @@ class TrainConfig:
                 and self.epochs > 0,
             ),
             (("cached_views",), "--mixup_alpha=0", not self.mixup_alpha),
-            (
-                ("cached_views",),
-                "a --strategy of one process",
-                self.strategy != "multi_worker_mirrored",
-            ),
+            (("cached_views",), "a --strategy of one process", is_one_process),
         ):
             for name in names:
                 value = getattr(self, name)

@@ -11,17 +11,15 @@ import contextlib
 import dataclasses
 import functools
 import math
-import os
 import pathlib
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfrecords import dataset, directories, exits, reader
-from trainer import conclusion, faults, run_directory, strategies, workers
+from tfrecords import dataset, exits, reader
+from trainer import claims, conclusion, faults, run_directory, strategies, workers
 from trainer import config as configs
 from trainer.capacity import planning, resources
 from trainer.features import cache
@@ -68,8 +66,10 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
             config, team.chief_first(lambda: reader.hold_out(source, config.validation_fraction))
         )
         strategies.per_replica_batch_size(strategy, config.global_batch_size)
-        directory = held.enter_context(_own_directory(config, team))
-        summary: dict[str, Any] | None = team.chief_decides(lambda: _claim(task, directory, heart))
+        directory = held.enter_context(claims.own_directory(config, team))
+        summary: dict[str, Any] | None = team.chief_decides(
+            lambda: claims.claim(task, directory, heart)
+        )
         if summary is None:
             with explanations.explained(task, directory, heart):
                 summary = _train(task, strategy, team, directory, stop, heart)
@@ -77,40 +77,6 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
             print("This run is complete already; another --run_dir starts a new one.")
         _say_results(directory, summary)
     return summary
-
-
-@contextlib.contextmanager
-def _own_directory(config: configs.TrainConfig, team: workers.Workers) -> Iterator[pathlib.Path]:
-    """Yields the directory that this process writes to: the run's for the chief of the workers.
-
-    What the others would write and say is the same, and goes nowhere.
-    """
-    with contextlib.ExitStack() as held:
-        team.chief_decides(
-            lambda: held.enter_context(directories.exclusive(config.run_path, "--run_dir"))
-        )
-        if team.is_chief:
-            yield config.run_path
-            return
-        print(
-            f"Worker {team.index} of {team.count} trains; worker 0 tells how it goes.", flush=True
-        )
-        nowhere = held.enter_context(pathlib.Path(os.devnull).open("w"))
-        held.enter_context(contextlib.redirect_stdout(nowhere))
-        yield pathlib.Path(held.enter_context(tempfile.TemporaryDirectory()))
-
-
-def _claim(task: Task, directory: pathlib.Path, heart: pulse.Pulse) -> dict[str, Any] | None:
-    """Takes the directory for this run; returns the summary of one that is complete."""
-    if task.config.restart and (aside := run_directory.set_aside(directory)):
-        print(f"The run of before lies in {aside} now.")
-    run_directory.claim(
-        directory, task.config, task.source.manifest.plan_digest, pretrained.sha256(task.weights)
-    )
-    if heart.reasons:
-        run_directory.note_restarts(directory, heart.reasons)
-        heart.tell(pulse.NOTED)
-    return run_directory.read_summary(directory)
 
 
 def _interruption(config: configs.TrainConfig, heart: pulse.Pulse) -> interruption.Interruption:

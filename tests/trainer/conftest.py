@@ -11,6 +11,7 @@ from trainer import training
 from trainer.capacity import remembered
 from trainer.networks import backbones, cnns
 from trainer.reporting import events, plots
+from trainer.running import interruption
 
 
 def _config(directory: pathlib.Path, **changes) -> configs.TrainConfig:
@@ -81,6 +82,12 @@ def empty_cache(tmp_path, monkeypatch) -> pathlib.Path:
     path = tmp_path / "cache" / "micro_batches.json"
     monkeypatch.setattr(remembered, "default_path", lambda: path)
     return path
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch) -> None:
+    """On a busy machine a step may take long: a signal must not end the process of the tests."""
+    monkeypatch.setattr(interruption, "GRACE_SECONDS", 600.0)
 
 
 def tiny_network(include_top, weights, input_shape):

@@ -15,7 +15,7 @@ import pytest
 from tests.trainer import team
 from tfrecords import exits
 from trainer import bundle, training
-from trainer.reporting import events, progress
+from trainer.reporting import events
 from trainer.running import checkpoints, loop, phases, steps
 
 HEAD = {"weights": "none", "epochs": 3, "checkpoint_steps": 3, "log_steps": 2}
@@ -41,7 +41,8 @@ class _Processes:
         self._at_first = [variable.numpy() for variable in self._variables]
         monkeypatch.setattr(run.faults, "before_step", self._at(run.faults.before_step))
         monkeypatch.setattr(run.stop, "look", self._at(run.stop.look))
-        monkeypatch.setattr(loop, "_next", self._at(loop._next))
+        steps_of_epoch = self.loop._epoch_steps
+        monkeypatch.setattr(steps_of_epoch, "_next", self._at(steps_of_epoch._next))
 
     def _at(self, call):
         """Makes a call a moment before which, and one after which, the process may be killed."""
@@ -85,7 +86,7 @@ class _Processes:
         for owner in (store, best):
             self._patch.setattr(owner, "_manager", _Manager(owner._manager, owner._directory, self))
         self.loop._run, self.loop._store = self.run, store
-        self.loop._window = progress.Window(run.task.config.global_batch_size)
+        self.loop._window._start()
         self.loop.restore()
         log = events.EventLog(
             directory.parent,
@@ -198,13 +199,15 @@ def test_what_is_saved_while_the_process_waits_for_data_is_the_state_of_that_mom
     whole = processes.state(tmp_path / "whole" / "checkpoints")
     calls = iter(range(100))
 
-    def wait(iterator, original=loop._next):
+    steps_of_epoch = processes.loop._epoch_steps
+
+    def wait(iterator, original=steps_of_epoch._next):
         if next(calls) == 4:
             processes.run.stop._save()  # as the thread does that watches for signals
             raise _Killed
         return original(iterator)
 
-    monkeypatch.setattr(loop, "_next", wait)
+    monkeypatch.setattr(steps_of_epoch, "_next", wait)
     directory = tmp_path / "stopped" / "checkpoints"
     with pytest.raises(_Killed):
         processes.start(directory)
