@@ -197,15 +197,15 @@ def test_what_is_saved_while_the_process_waits_for_data_is_the_state_of_that_mom
     processes = make_processes(checkpoint_steps=100)
     processes.start(tmp_path / "whole" / "checkpoints")
     whole = processes.state(tmp_path / "whole" / "checkpoints")
-    calls = iter(range(100))
+    calls, steps_of_epoch = iter(range(100)), processes.loop._epoch_steps
 
-    steps_of_epoch = processes.loop._epoch_steps
+    def nothing_comes():
+        processes.run.stop._save()  # as the thread does that watches for signals
+        raise _Killed
+        yield
 
     def wait(iterator, original=steps_of_epoch._next):
-        if next(calls) == 4:
-            processes.run.stop._save()  # as the thread does that watches for signals
-            raise _Killed
-        return original(iterator)
+        return original(nothing_comes() if next(calls) == 4 else iterator)
 
     monkeypatch.setattr(steps_of_epoch, "_next", wait)
     directory = tmp_path / "stopped" / "checkpoints"
