@@ -1,5 +1,7 @@
 import dataclasses
 import pathlib
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -82,6 +84,18 @@ def empty_cache(tmp_path, monkeypatch) -> pathlib.Path:
     path = tmp_path / "cache" / "micro_batches.json"
     monkeypatch.setattr(remembered, "default_path", lambda: path)
     return path
+
+
+@pytest.fixture(scope="session")
+def undisturbed_command(tmp_path_factory) -> pathlib.Path:
+    """The run of a command on two replicas that nothing has disturbed."""
+    directory = tmp_path_factory.mktemp("command")
+    tiny.write(directory / "data")
+    flags = _config(directory, checkpoint_steps=4).to_flags().splitlines()
+    command = [sys.executable, "-m", "trainer.main", *flags]
+    root = pathlib.Path(__file__).parents[2]
+    subprocess.run(command, cwd=root, capture_output=True, check=True)
+    return directory / "run"
 
 
 @pytest.fixture(autouse=True)

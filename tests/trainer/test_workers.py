@@ -158,7 +158,7 @@ def test_errors_that_mean_a_lost_worker(error, is_lost):
 
 @pytest.mark.slow
 def test_a_lost_worker_ends_the_other_and_the_restarted_job_ends_as_one_process_would(
-    tmp_path, undisturbed
+    tmp_path, undisturbed_command
 ):
     tiny.write(tmp_path / "data")
     command = [
@@ -185,9 +185,9 @@ def test_a_lost_worker_ends_the_other_and_the_restarted_job_ends_as_one_process_
     assert resumed.stdout.count("Resuming after 6 steps") == 1
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["replicas"] == 2
-    expected = undisturbed["summary"]
+    expected = json.loads((undisturbed_command / "summary.json").read_text())
     assert summary["test"] == expected["test"]
     found = events.read_metrics(tmp_path / "run")
     losses = [line["loss"] for line in found]
-    before = [line["loss"] for line in events.read_metrics(undisturbed["run"])]
+    before = [line["loss"] for line in events.read_metrics(undisturbed_command)]
     assert losses == pytest.approx(before, abs=1e-6)

@@ -163,7 +163,7 @@ def test_the_supervisor_does_without_tensorflow():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["kill@step=7", "hang@step=9"])
-def test_a_training_survives_and_ends_with_the_same_weights(tmp_path, undisturbed, fault):
+def test_a_training_survives_and_ends_with_the_same_weights(tmp_path, undisturbed_command, fault):
     tiny.write(tmp_path / "data")
     flags = [
         "--supervise",
@@ -193,4 +193,5 @@ def test_a_training_survives_and_ends_with_the_same_weights(tmp_path, undisturbe
     assert done.stdout.count("; it is started again.\n") == 1
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["restarts"] == 1
-    assert summary["weights_sha256"] == undisturbed["summary"]["weights_sha256"]
+    expected = json.loads((undisturbed_command / "summary.json").read_text())
+    assert summary["weights_sha256"] == expected["weights_sha256"]
