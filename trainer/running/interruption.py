@@ -124,9 +124,8 @@ class Interruption:
 
     def _request(self, reason: str) -> None:
         self.requested = True
-        with contextlib.suppress(
-            BrokenPipeError
-        ):  # nobody reads; the signal is obeyed all the same
+        # Where nobody reads, the signal is obeyed all the same.
+        with contextlib.suppress(BrokenPipeError):
             print(f"{reason}: saving after this step. A second signal ends at once.", flush=True)
 
     def _leave(self) -> NoReturn:
@@ -139,5 +138,6 @@ class Interruption:
 
 
 def _end(message: str) -> NoReturn:
-    print(f"{message} Run the same command again to go on.", file=sys.stderr, flush=True)
+    with contextlib.suppress(BrokenPipeError):
+        print(f"{message} Run the same command again to go on.", file=sys.stderr, flush=True)
     os._exit(exits.INTERRUPTED)

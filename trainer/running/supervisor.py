@@ -22,7 +22,8 @@ MAX_RESTARTS = 5
 MOST_SECONDS = 3600.0  # for what nobody knows the length of: the start, tracing, the report
 LEAST_SECONDS = 300.0  # however fast the steps are: a disk or a network may stand still for a while
 FACTOR = 20  # times the slowest step so far
-GRACE_SECONDS = 30.0  # between a request to save and leave, and the kill
+# Between a request to save and leave, and the kill; a training takes 20 of them at most.
+GRACE_SECONDS = 30.0
 _DONE = {exits.DONE, exits.USAGE, exits.BAD_DATA, exits.ENVIRONMENT, exits.INTERRUPTED}
 _VMSTAT = pathlib.Path("/proc/vmstat")
 
@@ -119,7 +120,7 @@ class Supervisor:
         self._least_seconds = LEAST_SECONDS if least_seconds is None else least_seconds
         self._kills_for_memory = kills_for_memory
         self._child: subprocess.Popen[bytes] | None = None
-        self._is_stopped = False
+        self._stopped_at: float | None = None
 
     def run(self) -> int:
         """Returns the exit code of the training.
@@ -136,7 +137,7 @@ class Supervisor:
                 note = pulse.Note(-1, restarts > 0, tuple(reasons), micro_batch)
                 process = self._watch(note)
                 code = process.child.returncode
-                if self._is_stopped:
+                if self._stopped_at is not None:
                     return code if code >= 0 else exits.INTERRUPTED
                 if code in _DONE and not process.hung and not process.is_to_come_again:
                     return code
@@ -191,9 +192,13 @@ class Supervisor:
         rest = b""
         while True:
             left = process.patience.deadline - time.monotonic()
-            if left <= 0 and not process.hung and not self._is_stopped:
+            if self._stopped_at is not None:
+                left = self._stopped_at + GRACE_SECONDS - time.monotonic()
+                if left <= 0:
+                    process.child.kill()
+            elif left <= 0 and not process.hung:
                 _end(process)
-            if not select.select([process.pipe], [], [], max(0.05, min(left, 60)))[0]:
+            if not select.select([process.pipe], [], [], max(0.05, min(left, 1)))[0]:
                 continue
             content = os.read(process.pipe, 1 << 16)
             if not content:  # the pipe's other end is closed, as all of the process is
@@ -203,7 +208,7 @@ class Supervisor:
                 process.take(line.decode())
 
     def _pass_on(self, number: int, frame: types.FrameType | None) -> None:
-        self._is_stopped = True
+        self._stopped_at = time.monotonic()
         if self._child is not None:
             self._child.send_signal(number)
 

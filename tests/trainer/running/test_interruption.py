@@ -125,3 +125,17 @@ def test_a_second_signal_ends_a_stuck_process_at_once():
     assert done.stderr == (
         "Interrupted again; what was saved last is whole. Run the same command again to go on.\n"
     )
+
+
+@pytest.mark.slow
+def test_a_stuck_process_whose_words_nobody_reads_ends_too():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-c", _PROGRAM + "    stick()", "0.1", "0.1"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=writer, stderr=writer)
+    os.close(writer)
+    try:
+        assert process.wait(60) == 75
+    finally:
+        process.kill()
+        process.wait()

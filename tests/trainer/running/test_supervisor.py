@@ -148,6 +148,17 @@ def test_a_process_that_dies_after_a_signal_is_not_started_again(run):
     assert (code, len(notes)) == (75, 1)
 
 
+def test_a_process_that_does_not_obey_a_signal_is_killed_in_the_end(run, monkeypatch):
+    monkeypatch.setattr(supervisor, "GRACE_SECONDS", 0.1)
+    program = """
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.kill(os.getppid(), signal.SIGTERM)
+        time.sleep(600)
+    """
+    code, notes = run(program)
+    assert (code, len(notes)) == (75, 1)
+
+
 def test_linux_tells_how_often_it_has_killed_for_memory(tmp_path, monkeypatch):
     vmstat = tmp_path / "vmstat"
     monkeypatch.setattr(supervisor, "_VMSTAT", vmstat)
