@@ -189,7 +189,7 @@ def test_a_training_survives_and_ends_with_the_same_weights(tmp_path, undisturbe
     # The command as a user gives it, but for the time that a step may take.
     code = (
         "import sys; from trainer import supervise; from trainer.running import supervisor; "
-        "supervisor.LEAST_SECONDS = 60; supervise.main(sys.argv[1:])"
+        "supervisor.LEAST_SECONDS = 15; supervise.main(sys.argv[1:])"
     )
     command = ["-m", "trainer.main"] if fault.startswith("kill") else ["-c", code]
     done = subprocess.run(
