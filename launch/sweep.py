@@ -7,7 +7,6 @@ At the end the runs are compared, as trainer.compare does.
 
 # The flags and one call; the program is `sweeping.trainings.sweep`.
 
-import os
 import sys
 
 from tfrecords import exits, settings, usage
@@ -15,17 +14,12 @@ from tfrecords import exits, settings, usage
 if __name__ == "__main__":
     exits.leave_when_interrupted()
 
-from absl import flags, logging
+from absl import flags
 
 from trainer import quiet
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-with quiet.native_stderr():
-    import tensorflow as tf
-
+with quiet.tensorflow():
     from launch.sweeping import trainings
-
-    tf.config.list_physical_devices()  # looks for drivers, and says so
 
 FLAGS = flags.FlagValues()
 settings.define(trainings.SweepConfig, flags, FLAGS)
@@ -33,8 +27,6 @@ settings.define(trainings.SweepConfig, flags, FLAGS)
 
 def main(argv: list[str]) -> None:
     """Sweeps with the flags given."""
-    logging.set_verbosity(logging.WARNING)
-    tf.get_logger().setLevel("WARNING")
     trainings.sweep(settings.read(trainings.SweepConfig, FLAGS))
 
 

@@ -5,7 +5,6 @@ The rate rises from step to step until the loss diverges; no weights are kept.
 
 # The flags and one call; the program is `rate_range.search.find`.
 
-import os
 import sys
 
 from tfrecords import exits, settings, usage
@@ -13,18 +12,13 @@ from tfrecords import exits, settings, usage
 if __name__ == "__main__":
     exits.leave_when_interrupted()
 
-from absl import flags, logging
+from absl import flags
 
 from trainer import quiet
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-with quiet.native_stderr():
-    import tensorflow as tf
-
+with quiet.tensorflow():
     from trainer import config as configs
     from trainer.rate_range import search
-
-    tf.config.list_physical_devices()  # looks for drivers, and says so
 
 FLAGS = flags.FlagValues()
 settings.define(configs.TrainConfig, flags, FLAGS)
@@ -33,8 +27,6 @@ settings.define(search.RangeConfig, flags, FLAGS)
 
 def main(argv: list[str]) -> None:
     """Tests the flags given."""
-    logging.set_verbosity(logging.WARNING)
-    tf.get_logger().setLevel("WARNING")
     search.find(settings.read(configs.TrainConfig, FLAGS), settings.read(search.RangeConfig, FLAGS))
 
 

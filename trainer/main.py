@@ -10,19 +10,14 @@ from tfrecords import exits, settings, usage
 if __name__ == "__main__":
     exits.leave_when_interrupted()
 
-from absl import flags, logging
+from absl import flags
 
 from trainer import quiet
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-with quiet.native_stderr():
-    import tensorflow as tf
-
+with quiet.tensorflow():
     from trainer import config as configs
     from trainer import training
     from trainer.running import pulse
-
-    tf.config.list_physical_devices()  # looks for drivers, and says so
 
 FLAGS = flags.FlagValues()
 settings.define(configs.TrainConfig, flags, FLAGS)
@@ -30,8 +25,6 @@ settings.define(configs.TrainConfig, flags, FLAGS)
 
 def main(argv: list[str]) -> None:
     """Trains with the flags given."""
-    logging.set_verbosity(logging.WARNING)
-    tf.get_logger().setLevel("WARNING")
     config = settings.read(configs.TrainConfig, FLAGS)
     if config.supervise and not pulse.Pulse.from_environment().is_supervised:
         # In the place of this process: one that only watches has no need of TensorFlow's memory.

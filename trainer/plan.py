@@ -3,7 +3,6 @@
 # The flags and one call; the program is `outlook.look`.
 
 import json
-import os
 import sys
 
 from tfrecords import exits, settings, usage
@@ -11,18 +10,13 @@ from tfrecords import exits, settings, usage
 if __name__ == "__main__":
     exits.leave_when_interrupted()
 
-from absl import flags, logging
+from absl import flags
 
 from trainer import quiet
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-with quiet.native_stderr():
-    import tensorflow as tf
-
+with quiet.tensorflow():
     from trainer import config as configs
     from trainer import outlook
-
-    tf.config.list_physical_devices()  # looks for drivers, and says so
 
 FLAGS = flags.FlagValues()
 settings.define(configs.TrainConfig, flags, FLAGS)
@@ -49,8 +43,6 @@ flags.DEFINE_bool(
 
 def main(argv: list[str]) -> None:
     """Prints the plan for the flags given."""
-    logging.set_verbosity(logging.WARNING)
-    tf.get_logger().setLevel("WARNING")
     found = outlook.look(
         settings.read(configs.TrainConfig, FLAGS),
         num_replicas=FLAGS["num_replicas"].value,

@@ -9,6 +9,21 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from absl import logging
+
+
+@contextlib.contextmanager
+def tensorflow(level: str = "WARNING") -> Iterator[None]:
+    """Inside, modules that import TensorFlow are imported; `level` is what it says from then on."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with native_stderr():
+        import tensorflow as tf
+
+        yield
+        tf.config.list_physical_devices()  # looks for drivers, and says so
+    logging.set_verbosity(logging.WARNING)
+    tf.get_logger().setLevel(level)
+
 
 @contextlib.contextmanager
 def native_stderr() -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 # The flags and one call; the program is `preview.write`.
 
-import os
 import sys
 
 from tfrecords import exits, settings, usage
@@ -10,17 +9,12 @@ from tfrecords import exits, settings, usage
 if __name__ == "__main__":
     exits.leave_when_interrupted()
 
-from absl import flags, logging
+from absl import flags
 
 from trainer import quiet
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-with quiet.native_stderr():
-    import tensorflow as tf
-
+with quiet.tensorflow("ERROR"):
     from trainer.augment import preview
-
-    tf.config.list_physical_devices()  # looks for drivers, and says so
 
 FLAGS = flags.FlagValues()
 settings.define(preview.PreviewConfig, flags, FLAGS)
@@ -28,8 +22,6 @@ settings.define(preview.PreviewConfig, flags, FLAGS)
 
 def main(argv: list[str]) -> None:
     """Writes the picture for the flags given."""
-    logging.set_verbosity(logging.WARNING)
-    tf.get_logger().setLevel("ERROR")
     print(preview.write(settings.read(preview.PreviewConfig, FLAGS)))
 
 
