@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from trainer import run_directory
 from trainer.comparing import listing, standings
 from trainer.comparing.runs import Run, Untested
 from trainer.comparing.standings import Comparison
@@ -44,9 +45,7 @@ def write(
         fact_titles=listing.FACTS,
         curves=None if png is None else f"data:image/png;base64,{png}",
     )
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    run_directory.write_text(path, text)
 
 
 def _section(comparison: Comparison) -> dict[str, Any]:

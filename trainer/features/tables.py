@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from trainer import run_directory
+
 Key = Mapping[str, Any]
 
 
@@ -125,6 +127,4 @@ class Table:
             return nothing
 
     def _write_note(self, note: dict[str, Any]) -> None:
-        temporary = self._json.with_suffix(".tmp")
-        temporary.write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(self._json)
+        run_directory.write_json(self._json, note)

@@ -126,6 +126,4 @@ def _truncate(path: pathlib.Path, last_steps: dict[str, int]) -> None:
             continue
         if fields["step"] <= last_steps[fields["split"]]:
             kept.append(line + "\n")
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("".join(kept), encoding="utf-8")
-    temporary.replace(path)
+    run_directory.write_text(path, "".join(kept))

@@ -47,9 +47,7 @@ def write(
         pictures={name: _data_uri(png) for name, png in encoded.items()},
         **content,
     )
-    temporary = directory / f".{run_directory.REPORT}.tmp"
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(directory / run_directory.REPORT)
+    run_directory.write_text(directory / run_directory.REPORT, page)
 
 
 def _rows(test: dict[str, Any]) -> list[dict[str, str]]:
