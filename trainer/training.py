@@ -62,6 +62,9 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
                 config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices
             )
         team = workers.Workers(strategy)
+        # What a run reckons in is noted and stays, on whatever GPU it is taken up.
+        reckons_in = precision.of_all_workers(config.precision, team.smallest)
+        config = dataclasses.replace(config, precision=reckons_in)
         task = Task(
             config, team.chief_first(lambda: reader.hold_out(source, config.validation_fraction))
         )
