@@ -14,8 +14,7 @@ import tensorflow as tf
 from tfrecords import dataset, directories, exits, settings
 from trainer import bundle, choices, conclusion, input_pipeline, run_directory, strategies
 from trainer.bundle import Bundle
-from trainer.running import steps
-from trainer.scoring import evaluation, metrics, scored
+from trainer.scoring import eval_step, evaluation, metrics, scored
 
 EVALUATED = "evaluated"
 
@@ -150,7 +149,7 @@ def _run(
 ) -> evaluation.Predictions:
     return evaluation.predict(
         strategy,
-        steps.make_eval_step(strategy, loaded.classifier),
+        eval_step.EvalStep(strategy, loaded.classifier),
         input_pipeline.for_eval(
             source,
             config.split,

@@ -33,10 +33,9 @@ from trainer.running import (
     loop,
     phases,
     pulse,
-    steps,
 )
 from trainer.running.run import Run
-from trainer.scoring import evaluation
+from trainer.scoring import eval_step, evaluation
 from trainer.scoring.calibration import Calibration
 from trainer.task import Task
 
@@ -109,7 +108,7 @@ def _train(
         classifier = _build(task, strategy, team, "none" if started else task.weights)
     # A mistake in a later phase must not cost the first one's work.
     phases.check(run_phases, classifier)
-    eval_step = steps.make_eval_step(strategy, classifier)
+    step = eval_step.EvalStep(strategy, classifier)
     run = Run(
         task=task,
         strategy=strategy,
@@ -124,7 +123,7 @@ def _train(
             task.steps_per_epoch * sum(phase.epochs for phase in run_phases)
         ),
         train_batches=functools.partial(task.train_batches, part=(team.index, team.count)),
-        predict=functools.partial(_predict, task, strategy, team, eval_step, stop),
+        predict=functools.partial(_predict, task, strategy, team, step, stop),
         faults=faults.Faults.from_environment(team.index, is_restart=heart.is_restart),
     )
     log, parameters = _run_phases(run, run_phases, max(started, default=0), directory)
@@ -154,13 +153,13 @@ def _predict(
     task: Task,
     strategy: tf.distribute.Strategy,
     team: workers.Workers,
-    eval_step: Any,
+    step: eval_step.EvalStep,
     stop: interruption.Interruption,
     split: str,
 ) -> evaluation.Predictions:
     return evaluation.predict(
         strategy,
-        eval_step,
+        step,
         task.eval_batches(split, part=(team.index, team.count)),
         num_examples=task.source.split(split).num_examples,
         positive=task.positive,
@@ -250,8 +249,8 @@ def _in_float32(run: Run) -> Callable[[str], evaluation.Predictions]:
         classifier = models.build(run.task.model_spec)
         for own, trained in zip(classifier.weights, run.classifier.weights, strict=True):
             own.assign(trained)
-    eval_step = steps.make_eval_step(run.strategy, classifier)
-    return functools.partial(_predict, run.task, run.strategy, run.workers, eval_step, run.stop)
+    step = eval_step.EvalStep(run.strategy, classifier)
+    return functools.partial(_predict, run.task, run.strategy, run.workers, step, run.stop)
 
 
 def _conclude(
