@@ -4,26 +4,31 @@ Between list and scan, faces are extracted from videos.
 """
 
 import dataclasses
-import functools
 import pathlib
 import tempfile
 from collections.abc import Collection, Sequence
 
-from data_pipeline import console, faults, progress, publish, refusals, scan, surveying, write
+from data_pipeline import console, publish, refusals, scan, surveying, write, writing
 from data_pipeline.config import DISJOINT_SPLITS, SOURCE_SPLITS, BuildConfig
 from data_pipeline.images import image_policy, perceptual_hash
-from data_pipeline.planning import plan, verdicts
+from data_pipeline.planning import plan
 from data_pipeline.references import CHANGED, Listing, Reject
-from data_pipeline.running import attempt, jobs, stages
+from data_pipeline.running import attempt
 from data_pipeline.survey import Survey
 from data_pipeline.video import extraction
 from tfrecords import dataset, directories, exits, names
 
-# Another policy judges files otherwise, other signatures cannot be compared, and a scan may find
-# more than it did.
-SCAN_CACHE = f".scan-{image_policy.POLICY_VERSION}.{perceptual_hash.VERSION}.{scan.VERSION}"
 FACES = f".faces-{extraction.FACES_VERSION}"
-WRITE_SECONDS = 0.005  # about what storing one image takes
+
+
+def scan_cache(image_size: int) -> str:
+    """Returns the name of the directory of what is known of files, beside the dataset's versions.
+
+    Another policy judges files otherwise, other signatures cannot be compared, and a scan may find
+    more than it did.
+    """
+    versions = image_policy.POLICY_VERSION, perceptual_hash.VERSION, scan.VERSION
+    return f".scan-{'.'.join(map(str, versions))}-{image_size}"
 
 
 def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
@@ -37,9 +42,8 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
     """
     source = surveying.source_path(config)
     listing = surveying.list_source(config, source)
-    cache = config.parent.absolute() / SCAN_CACHE
     if config.dry_run:
-        _dry_run(config, listing, cache)
+        _dry_run(config, listing)
         return None
     with (
         directories.exclusive(config.parent, "--data_dir"),
@@ -49,17 +53,22 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
         if config.overwrite:
             publish.check_replaceable(config.directory)
         listing = surveying.extract(config, listing, mark, config.parent.absolute() / FACES)
-        known = scan.Known(cache)
-        survey = surveying.look(config, listing, known, mark)
+        known = _known(config, listing)
+        survey = surveying.look(config, listing, known, mark, writing.room(config, listing))
         refusals.check_rejects(config, survey.num_listed, survey.rejects)
-        kept = verdicts.Verdicts(cache, _image_size(config, listing))
-        _, planned = kept.settle(survey, functools.partial(_plan, config))
+        planned = _plan(config, survey)
         built = _published(config, planned, survey.num_listed)
         if built is None:
             console.say_abandoned(config, planned)
-            built = _build(config, survey, known, kept, mark)
+            built = _build(config, survey, planned, known, mark)
             surveying.prune(known, listing, source)
+        writing.remove_spools(config)
     return built
+
+
+def _known(config: BuildConfig, listing: Listing) -> scan.Known:
+    image_size = surveying.image_size(config, listing)
+    return scan.Known(config.parent.absolute() / scan_cache(image_size))
 
 
 def rewrite(
@@ -89,22 +98,22 @@ def _rewrite(
     directory: pathlib.Path,
     mark: pathlib.Path,
 ) -> list[write.Sidecar]:
-    cache = config.parent.absolute() / SCAN_CACHE
     listing = surveying.list_source(config, surveying.source_path(config))
     listing = surveying.extract(config, listing, mark, config.parent.absolute() / FACES)
-    survey = surveying.look(config, listing, scan.Known(cache), mark)
-    kept = verdicts.Verdicts(cache, _image_size(config, listing))
-    settled, planned = kept.settle(survey, functools.partial(_plan, config))
+    survey = surveying.look(config, listing, _known(config, listing), mark)
+    planned = _plan(config, survey)
     if planned.digest != digest:
         refusals.check_readable(survey.rejects)
         raise exits.DataError("The source, or what the build makes of it, has changed.")
     wanted = tuple(shard for shard in planned.shards if shard.name in shards)
-    sidecars = _write(config, settled, dataclasses.replace(planned, shards=wanted), directory, mark)
+    sidecars = writing.run(
+        config, survey, dataclasses.replace(planned, shards=wanted), directory, mark
+    )
     refusals.check_readable([reject for sidecar in sidecars for reject in sidecar.rejects])
     return sidecars
 
 
-def _dry_run(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> None:
+def _dry_run(config: BuildConfig, listing: Listing) -> None:
     """Says what a build would do, and ends as it would where it would be refused."""
     with (
         tempfile.TemporaryDirectory() as temporary,
@@ -112,15 +121,15 @@ def _dry_run(config: BuildConfig, listing: Listing, cache: pathlib.Path) -> None
     ):
         faces = pathlib.Path(temporary) / FACES
         listing = surveying.extract(config, listing, mark, faces, earlier=config.parent / FACES)
-        known = scan.Known(pathlib.Path(temporary), earlier=cache)
+        image_size = surveying.image_size(config, listing)
+        earlier = config.parent.absolute() / scan_cache(image_size)
+        known = scan.Known(pathlib.Path(temporary), earlier)
         survey = surveying.look(config, listing, known, mark)
-    image_size = _image_size(config, listing)
-    kept = verdicts.Verdicts(cache, image_size)
-    settled, planned = kept.settle(survey, functools.partial(_plan, config))
-    console.say_plan(config, settled, image_size, planned)
+    planned = _plan(config, survey)
+    console.say_plan(config, survey, image_size, planned)
     if config.overwrite:
         publish.check_replaceable(config.directory)
-    refusals.check_rejects(config, survey.num_listed, (*settled.rejects, *planned.rejects))
+    refusals.check_rejects(config, survey.num_listed, (*survey.rejects, *planned.rejects))
     if _published(config, planned, survey.num_listed) is None:
         directory = config.parent / names.incomplete_directory(config.version, planned.digest)
         left = [shard for shard in planned.shards if write.is_left(directory, shard)]
@@ -134,7 +143,7 @@ def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
             dataset=config.dataset,
             seed=config.seed,
             fractions=_fractions(config, survey.listing),
-            image_size=_image_size(config, survey.listing),
+            image_size=surveying.image_size(config, survey.listing),
             records_per_shard=config.records_per_shard,
             near_duplicate_bits=config.near_duplicate_bits,
             disjoint=config.splits == DISJOINT_SPLITS,
@@ -143,10 +152,6 @@ def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
     )
     refusals.check_classes(planned, survey.listing)
     return planned
-
-
-def _image_size(config: BuildConfig, listing: Listing) -> int:
-    return config.image_size or listing.image_size
 
 
 def _fractions(config: BuildConfig, listing: Listing) -> tuple[float, ...] | None:
@@ -192,33 +197,30 @@ def _published(config: BuildConfig, planned: plan.Plan, num_listed: int) -> data
 def _build(
     config: BuildConfig,
     survey: Survey,
+    planned: plan.Plan,
     known: scan.Known,
-    kept: verdicts.Verdicts,
     mark: pathlib.Path,
 ) -> dataset.Dataset:
     while True:
-        settled, planned = kept.settle(survey, functools.partial(_plan, config))
         directory = config.parent / names.incomplete_directory(config.version, planned.digest)
-        sidecars = _write(config, survey, planned, directory.absolute(), mark)
+        sidecars = writing.run(config, survey, planned, directory.absolute(), mark)
         rejects = [reject for sidecar in sidecars for reject in sidecar.rejects]
-        has_learnt = kept.add(planned, rejects)
         is_full = all(sidecar.records for sidecar in sidecars)
         _forget(known, planned, rejects, is_full)
-        everything = (*settled.rejects, *planned.rejects, *rejects)
+        everything = (*survey.rejects, *planned.rejects, *rejects)
         refusals.check_rejects(config, survey.num_listed, everything)
-        # The next build knows what was learnt. It must settle on the plan that is published.
-        if is_full and (settled is survey or not has_learnt):
+        if is_full:
             break
-        if not is_full:
-            survey = survey.without([reject for reject in rejects if reject.may_pass])
+        survey = survey.without(rejects)
+        planned = _plan(config, survey)
     mark.unlink()  # a worker that its runner has given up may still be at work, and must stop
     built = publish.publish(
         config,
-        settled,
+        survey,
         planned,
         sidecars,
         directory,
-        _image_size(config, survey.listing),
+        surveying.image_size(config, survey.listing),
     )
     console.say_results(config, planned, built, everything)
     return built
@@ -229,14 +231,10 @@ def _forget(
 ) -> None:
     """Drops what the scan found about files that were not as it found them.
 
-    What could not be read is planned anew only where a shard was lost; else it keeps its place in
+    What could not be stored is planned anew only where a shard was lost; else it keeps its place in
     the plan, so that the next build finds this one complete.
     """
-    gone = {
-        reject.image_id
-        for reject in rejects
-        if reject.reason == CHANGED or (reject.may_pass and not is_full)
-    }
+    gone = {reject.image_id for reject in rejects if reject.reason == CHANGED or not is_full}
     if gone:
         fingerprints = {
             reference.location.fingerprint
@@ -245,62 +243,3 @@ def _forget(
             if reference.image_id in gone
         }
         known.keep(lambda fingerprint: fingerprint not in fingerprints)
-
-
-def _write(
-    config: BuildConfig,
-    survey: Survey,
-    planned: plan.Plan,
-    directory: pathlib.Path,
-    mark: pathlib.Path,
-) -> list[write.Sidecar]:
-    (directory / write.SIDECARS).mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(directory)
-    faults.before("write")
-    (directory / publish.COMMAND).write_text(config.command() + "\n", encoding="utf-8")
-    image_size = _image_size(config, survey.listing)
-    left = [shard for shard in planned.shards if write.is_left(directory, shard)]
-    refusals.check_space(directory, left, image_size)
-    if left:
-        tasks = [
-            write.Task(str(directory), str(mark), shard, image_size, planned.alike)
-            for shard in left
-        ]
-        seconds = WRITE_SECONDS * sum(len(shard.items) for shard in left)
-        num_workers = config.num_workers or stages.workers_worth_starting(
-            seconds, stages.SECONDS_PER_DECODER
-        )
-        total = sum(len(shard.items) for shard in planned.shards)
-        with progress.shown("Writing", total, lambda: _count_written(directory, planned)):
-            transform = stages.WriteShards(jobs.places(config.source_path, mark))
-            jobs.run(
-                "WriteShards",
-                transform,
-                tasks,
-                num_workers,
-                data_dir=config.data_dir,
-                beam_options=config.beam_options,
-            )
-    sidecars = [write.done(directory, shard) for shard in planned.shards]
-    lost = [s.name for s, sidecar in zip(planned.shards, sidecars, strict=True) if not sidecar]
-    if lost:
-        raise exits.MachineError(
-            f"{len(lost)} shards were not written, {lost[0]} among them. What is done is kept: "
-            "run the same command again."
-        )
-    return [sidecar for sidecar in sidecars if sidecar]
-
-
-def _remove_leftovers(directory: pathlib.Path) -> None:
-    """Removes what a killed process was about to write."""
-    for path in (*directory.glob(".*"), *(directory / write.SIDECARS).glob(".*")):
-        if path.is_file():
-            path.unlink()
-
-
-def _count_written(directory: pathlib.Path, planned: plan.Plan) -> int:
-    return sum(
-        len(shard.items)
-        for shard in planned.shards
-        if write.sidecar_path(directory, shard.name).exists()
-    )

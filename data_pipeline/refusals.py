@@ -53,22 +53,33 @@ def check_rejects(config: BuildConfig, num_listed: int, rejects: Sequence[Reject
     )
 
 
+def has_room(directory: pathlib.Path, shards: Sequence[plan.ShardPlan], image_size: int) -> bool:
+    """Tells whether the disk of a directory, which need not be there, has room for shards."""
+    return _needed(shards, image_size) <= _free(directory)
+
+
 def check_space(directory: pathlib.Path, shards: Sequence[plan.ShardPlan], image_size: int) -> None:
     """Refuses shards for which the disk of a directory, which need not be there, has no room.
 
     Raises:
       MachineError: it has none.
     """
-    needed = sum(plan.estimated_bytes(shard, image_size) for shard in shards)
+    if not has_room(directory, shards, image_size):
+        raise exits.MachineError(
+            f"{directory} needs about {_needed(shards, image_size) / 1e6:,.0f} MB and its disk has "
+            f"{_free(directory) / 1e6:,.0f} MB free. Make room, or use another --data_dir or a "
+            "smaller --image_size."
+        )
+
+
+def _needed(shards: Sequence[plan.ShardPlan], image_size: int) -> int:
+    return sum(plan.estimated_bytes(shard, image_size) for shard in shards)
+
+
+def _free(directory: pathlib.Path) -> int:
     absolute = directory.absolute()
     existing = next(path for path in (absolute, *absolute.parents) if path.exists())
-    free = shutil.disk_usage(existing).free
-    if needed > free:
-        raise exits.MachineError(
-            f"{directory} needs about {needed / 1e6:,.0f} MB and its disk has "
-            f"{free / 1e6:,.0f} MB free. Make room, or use another --data_dir or a smaller "
-            "--image_size."
-        )
+    return shutil.disk_usage(existing).free
 
 
 def check_readable(rejects: Iterable[Reject]) -> None:

@@ -1,10 +1,11 @@
 """A look at each file: size, hash, header, picture. What was found is kept for the next build.
 
+The look makes what is stored of a file as well, which is kept in a `spool` until it is written.
+
 The results of a scan are files of JSON lines, one for each batch of references. They are kept under
 the fingerprint of the file's location, so that a file that has changed is looked at again.
 """
 
-import concurrent.futures
 import dataclasses
 import hashlib
 import json
@@ -12,15 +13,15 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from data_pipeline import faults
+from data_pipeline import faults, spool
 from data_pipeline.images import decoder
 from data_pipeline.images.appearance import Appearance
-from data_pipeline.images.image_policy import Reason, Rejection
+from data_pipeline.images.image_policy import Reason, Rejection, Stored
 from data_pipeline.isolation import calls
 from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
 from data_pipeline.running import attempt
 
-VERSION = 2  # changes when `look` finds more or other facts
+VERSION = 3  # changes when `look` finds more or other facts
 BATCH_REFERENCES = 128  # the unit of work; some tenths of a second
 _SUFFIX = ".jsonl"
 # Reasons that may lie in the machine, or be gone with the next version of a decoder.
@@ -29,17 +30,33 @@ _MAY_PASS = frozenset({UNREADABLE, Reason.OUT_OF_MEMORY, Reason.CRASHED, Reason.
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """References to be looked at by one worker at one go, and where it leaves what it finds."""
+    """References to be looked at by one worker at one go.
+
+    Attributes:
+      references: what is looked at.
+      directory: where facts are left.
+      image_size: at which images are stored, in pixels.
+      room: where what is stored is left; None where it is not wanted.
+    """
 
     references: tuple[Reference, ...]
     directory: str
+    image_size: int
+    room: spool.Room | None = None
 
 
 def scan(batch: Batch) -> int:
     """Looks at the references of a batch; returns how many, once their facts are on disk."""
     faults.before("scan")
-    with concurrent.futures.ThreadPoolExecutor(calls.num_threads(decoder.PROGRAM)) as threads:
-        lines = list(threads.map(_line, batch.references))
+    lines = []
+    with spool.Writer(batch.room) as kept:
+        looks = calls.ahead(
+            decoder.PROGRAM, lambda reference: look(reference, batch.image_size), batch.references
+        )
+        for reference, (found, stored) in looks:
+            if stored:
+                kept.put(reference.location.fingerprint, stored)
+            lines.append(_line(reference, found))
     _save(pathlib.Path(batch.directory), lines)
     return len(lines)
 
@@ -56,20 +73,23 @@ def _save(directory: pathlib.Path, lines: Sequence[str]) -> pathlib.Path:
     return directory / name
 
 
-def look(reference: Reference) -> Facts | Reject:
-    """Returns the facts of a file, or why it cannot be used."""
+def look(reference: Reference, image_size: int) -> tuple[Facts | Reject, Stored | None]:
+    """Returns the facts of a file, or why it cannot be used; and what is stored of it.
+
+    What is stored comes without its bytes where these are the file's own.
+    """
     try:
         faults.before("read")
         data = reference.location.read()
     except OSError as error:
-        return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
-    looked = calls.submit(decoder.PROGRAM, "look", data)
+        return Reject(reference.image_id, UNREADABLE, error.strerror or str(error)), None
+    looked = calls.submit(decoder.PROGRAM, "look", data, image_size)
     sha256 = hashlib.sha256(data).hexdigest()  # meanwhile
     found: Appearance | Rejection = looked.result()
     if isinstance(found, Rejection):
-        return Reject(reference.image_id, found.reason, found.detail)
+        return Reject(reference.image_id, found.reason, found.detail), None
     header = found.header
-    return Facts(
+    facts = Facts(
         sha256=sha256,
         num_bytes=len(data),
         format=header.format,
@@ -87,10 +107,10 @@ def look(reference: Reference) -> Facts | Reject:
         grey=found.colours.grey,
         histogram=found.colours.histogram,
     )
+    return facts, found.stored
 
 
-def _line(reference: Reference) -> str:
-    found = look(reference)
+def _line(reference: Reference, found: Facts | Reject) -> str:
     fields = dataclasses.asdict(found)
     fields.pop("image_id", None)  # the same file may be listed under another root
     fields = {"fingerprint": reference.location.fingerprint, **fields}
@@ -162,11 +182,17 @@ class Known:
             faults.before("remove")
             path.unlink()
 
-    def missing(self, references: Iterable[Reference]) -> list[Batch]:
-        """Returns the references of which nothing is known, in batches."""
+    def missing(
+        self,
+        references: Iterable[Reference],
+        image_size: int,
+        room: spool.Room | None = None,
+    ) -> list[Batch]:
+        """Returns the references of which nothing is known, in batches; the rest as in `Batch`."""
         unknown = [reference for reference in references if self.find(reference) is None]
+        places = str(self.directory), image_size, room
         return [
-            Batch(tuple(unknown[start : start + BATCH_REFERENCES]), str(self.directory))
+            Batch(tuple(unknown[start : start + BATCH_REFERENCES]), *places)
             for start in range(0, len(unknown), BATCH_REFERENCES)
         ]
 

@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-from data_pipeline import console, faults, progress, refusals, scan
+from data_pipeline import console, faults, progress, refusals, scan, spool
 from data_pipeline.config import BuildConfig
 from data_pipeline.planning import plan
 from data_pipeline.references import UNREADABLE, Facts, Listing, Reject
@@ -79,10 +79,24 @@ def extract(
     return found.listing
 
 
-def look(config: BuildConfig, listing: Listing, known: scan.Known, mark: pathlib.Path) -> Survey:
-    """Looks at the files of a listing that are not known yet; returns what is known then."""
+def image_size(config: BuildConfig, listing: Listing) -> int:
+    """Returns the longest short side of what is stored, in pixels."""
+    return config.image_size or listing.image_size
+
+
+def look(
+    config: BuildConfig,
+    listing: Listing,
+    known: scan.Known,
+    mark: pathlib.Path,
+    room: spool.Room | None = None,
+) -> Survey:
+    """Looks at the files of a listing that are not known yet; returns what is known then.
+
+    What is stored of them is left where there is room.
+    """
     cache = known.directory
-    batches = known.missing(listing.references)
+    batches = known.missing(listing.references, image_size(config, listing), room)
     num_images = sum(len(batch.references) for batch in batches)
     if batches:
         before = scan.count(cache)

@@ -1,40 +1,48 @@
-"""Writes one shard, the unit of work: store ahead, check, rename; its sidecar last.
+"""Writes one shard, the unit of work: fetch or make its images, check, rename; its sidecar last.
 
 A shard whose sidecar is there is done, and is not done again: that is resuming.
 """
 
 import collections
-import concurrent.futures
 import dataclasses
 import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
-from data_pipeline import faults
+from data_pipeline import faults, spool
 from data_pipeline.images import decoder, encoding, image_policy
 from data_pipeline.isolation import calls
 from data_pipeline.planning.plan import Scanned, ShardPlan
-from data_pipeline.references import CHANGED, UNREADABLE, Facts, Reference, Reject
+from data_pipeline.references import CHANGED, UNREADABLE, Reference, Reject
 from data_pipeline.running import attempt
 from tfrecords import exits, framing, schema
 
 SIDECARS = ".sidecars"  # hidden, and gone once the dataset is published
-STORE_AHEAD = 3  # images for each thread that are in memory before their turn
 _STORED = ("num_bytes", "width", "height", "quality", "subsampling", "exif")  # of Facts
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A shard to be written into a directory, for the attempt of a mark; absolute paths."""
+    """A shard to be written.
+
+    Attributes:
+      directory: into which; absolute.
+      mark: of the attempt; absolute.
+      shard: what is in it.
+      image_size: at which images are stored, in pixels.
+      alike: how all are encoded; None as the image policy has it.
+      places: for each of its items where the scan has left what is stored of it, or None; or empty.
+    """
 
     directory: str
     mark: str
     shard: ShardPlan
     image_size: int
     alike: image_policy.JpegSettings | None = None
+    places: tuple[spool.Place | None, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +151,11 @@ def _write_records(task: Task, path: pathlib.Path) -> Sidecar:
     originals = repaired = 0
     kept: list[tuple[Any, ...]] = []
     with framing.RecordWriter(path) as writer:
-        for (reference, _), stored in _store_ahead(task):
+        places = task.places or [None] * len(task.shard.items)
+        items = zip(task.shard.items, places, strict=True)
+        for ((reference, _), _), stored in calls.ahead(
+            decoder.PROGRAM, lambda item: _store(*item, task), items
+        ):
             if isinstance(stored, Reject):
                 rejects.append(stored)
                 continue
@@ -175,22 +187,11 @@ def _stored(stored: image_policy.Stored) -> tuple[Any, ...]:
     return (*size, found.quality, found.subsampling, found.exif)
 
 
-def _store_ahead(task: Task) -> Iterator[tuple[Scanned, image_policy.Stored | Reject]]:
-    """Yields the items in order with what is stored of them, which threads see to ahead."""
-    num_threads = calls.num_threads(decoder.PROGRAM)
-    with concurrent.futures.ThreadPoolExecutor(num_threads) as threads:
-        waiting: collections.deque[tuple[Scanned, concurrent.futures.Future]] = collections.deque()
-        for item in task.shard.items:
-            waiting.append((item, threads.submit(_store, *item, task)))
-            if len(waiting) > STORE_AHEAD * num_threads:
-                done_item, future = waiting.popleft()
-                yield done_item, future.result()
-        while waiting:
-            done_item, future = waiting.popleft()
-            yield done_item, future.result()
-
-
-def _store(reference: Reference, facts: Facts, task: Task) -> image_policy.Stored | Reject:
+def _store(item: Scanned, place: spool.Place | None, task: Task) -> image_policy.Stored | Reject:
+    """Returns what the scan has made of an image; what is not kept is made now."""
+    if place and not place.is_original and (kept := place.read()):
+        return kept
+    reference, facts = item
     try:
         faults.before("read")
         data = reference.location.read()
@@ -198,6 +199,8 @@ def _store(reference: Reference, facts: Facts, task: Task) -> image_policy.Store
         return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
     if hashlib.sha256(data).hexdigest() != facts.sha256:
         return Reject(reference.image_id, CHANGED, "its bytes changed while the dataset was built")
+    if place and place.is_original:
+        return image_policy.Stored(data, place.width, place.height, True, False)
     asked = calls.submit(decoder.PROGRAM, "store", data, task.image_size, task.alike)
     stored = asked.result()
     if isinstance(stored, image_policy.Rejection):

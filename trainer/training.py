@@ -33,9 +33,10 @@ from trainer.running import (
     loop,
     phases,
     pulse,
+    steps,
 )
 from trainer.running.run import Run
-from trainer.scoring import eval_step, evaluation
+from trainer.scoring import evaluation
 from trainer.scoring.calibration import Calibration
 from trainer.task import Task
 
@@ -61,9 +62,6 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
                 config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices
             )
         team = workers.Workers(strategy)
-        # What a run reckons in is noted and stays, on whatever GPU it is taken up.
-        reckons_in = precision.of_all_workers(config.precision, team.smallest)
-        config = dataclasses.replace(config, precision=reckons_in)
         task = Task(
             config, team.chief_first(lambda: reader.hold_out(source, config.validation_fraction))
         )
@@ -108,7 +106,7 @@ def _train(
         classifier = _build(task, strategy, team, "none" if started else task.weights)
     # A mistake in a later phase must not cost the first one's work.
     phases.check(run_phases, classifier)
-    step = eval_step.EvalStep(strategy, classifier)
+    eval_step = steps.make_eval_step(strategy, classifier)
     run = Run(
         task=task,
         strategy=strategy,
@@ -123,7 +121,7 @@ def _train(
             task.steps_per_epoch * sum(phase.epochs for phase in run_phases)
         ),
         train_batches=functools.partial(task.train_batches, part=(team.index, team.count)),
-        predict=functools.partial(_predict, task, strategy, team, step, stop),
+        predict=functools.partial(_predict, task, strategy, team, eval_step, stop),
         faults=faults.Faults.from_environment(team.index, is_restart=heart.is_restart),
     )
     log, parameters = _run_phases(run, run_phases, max(started, default=0), directory)
@@ -153,13 +151,13 @@ def _predict(
     task: Task,
     strategy: tf.distribute.Strategy,
     team: workers.Workers,
-    step: eval_step.EvalStep,
+    eval_step: Any,
     stop: interruption.Interruption,
     split: str,
 ) -> evaluation.Predictions:
     return evaluation.predict(
         strategy,
-        step,
+        eval_step,
         task.eval_batches(split, part=(team.index, team.count)),
         num_examples=task.source.split(split).num_examples,
         positive=task.positive,
@@ -249,8 +247,8 @@ def _in_float32(run: Run) -> Callable[[str], evaluation.Predictions]:
         classifier = models.build(run.task.model_spec)
         for own, trained in zip(classifier.weights, run.classifier.weights, strict=True):
             own.assign(trained)
-    step = eval_step.EvalStep(run.strategy, classifier)
-    return functools.partial(_predict, run.task, run.strategy, run.workers, step, run.stop)
+    eval_step = steps.make_eval_step(run.strategy, classifier)
+    return functools.partial(_predict, run.task, run.strategy, run.workers, eval_step, run.stop)
 
 
 def _conclude(

@@ -12,8 +12,6 @@ import io
 import re
 from collections.abc import Callable
 
-import numpy as np
-import numpy.typing as npt
 from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
@@ -93,15 +91,6 @@ class JpegSettings:
     subsampling: int = JPEG_CHROMA_SUBSAMPLING
 
 
-def inspect(data: bytes) -> Header | Rejection:
-    """Returns what the header of a file says; no pixel is decoded. Raises nothing."""
-    try:
-        with silence.PILLOW:
-            return _open(data).header
-    except Exception as error:  # Pillow raises a dozen kinds on foreign bytes
-        return _rejection(error)
-
-
 def store(data: bytes, image_size: int, alike: JpegSettings | None = None) -> Stored | Rejection:
     """Returns what a dataset stores of a file. Raises nothing, whatever the bytes.
 
@@ -111,26 +100,27 @@ def store(data: bytes, image_size: int, alike: JpegSettings | None = None) -> St
         kept; nothing is scaled up.
       alike: how every image is encoded; None keeps the bytes of what needs no change.
     """
-    try:
-        with silence.PILLOW:
-            return _store(data, image_size, alike)
-    except Exception as error:  # Pillow raises a dozen kinds on foreign bytes
-        return _rejection(error)
+    seen = see(data, image_size, alike)
+    return seen if isinstance(seen, Rejection) else seen.stored
 
 
 @dataclasses.dataclass(frozen=True)
-class Thumbnail:
-    """What a file looks like, squeezed: `grey` uint8 [side, side], `rgb` uint8 [side, side, 3]."""
+class Seen:
+    """A file that was decoded: its header, what a dataset stores of it, and `picture`, that in RGB.
 
-    grey: npt.NDArray[np.uint8]
-    rgb: npt.NDArray[np.uint8]
+    Nobody may change the picture: where the bytes are the file's own, it is the decoder's.
+    """
+
+    header: Header
+    stored: Stored
+    picture: Image.Image
 
 
-def thumbnail(data: bytes, side: int) -> Thumbnail | Rejection:
-    """Returns what a file looks like, `side` pixels a side. Raises nothing."""
+def see(data: bytes, image_size: int, alike: JpegSettings | None = None) -> Seen | Rejection:
+    """Returns what `store` returns, with the picture that was decoded for it."""
     try:
         with silence.PILLOW:
-            return _thumbnail(data, side)
+            return _see(data, image_size, alike)
     except Exception as error:  # Pillow raises a dozen kinds on foreign bytes
         return _rejection(error)
 
@@ -265,16 +255,14 @@ _TRANSPOSITIONS = {
 }
 
 
-def _store(data: bytes, image_size: int, alike: JpegSettings | None) -> Stored:
+def _see(data: bytes, image_size: int, alike: JpegSettings | None) -> Seen:
     opened = _open(data)
     if opened.header.format == "JPEG":
-        return _store_jpeg(data, opened, image_size, alike)
+        return _see_jpeg(data, opened, image_size, alike)
     return _encoded(opened, image_size, alike)
 
 
-def _store_jpeg(
-    data: bytes, opened: _Opened, image_size: int, alike: JpegSettings | None
-) -> Stored:
+def _see_jpeg(data: bytes, opened: _Opened, image_size: int, alike: JpegSettings | None) -> Seen:
     segments = jpeg_structure.read(data)
     is_repaired = not segments.has_end
     if is_repaired:
@@ -283,13 +271,16 @@ def _store_jpeg(
     size = opened.image.size
     fits = min(size) <= image_size and opened.orientation == 1
     if alike is None and fits and segments.is_plain(size):
-        opened.image.load()  # raises where the picture is broken
+        # The decoder raises where the picture is broken.
         stored = Stored(data, size[0], size[1], not is_repaired, is_repaired)
+        seen = Seen(opened.header, stored, colour_modes.to_rgb(opened.image))
     else:
-        stored = dataclasses.replace(_encoded(opened, image_size, alike), is_repaired=is_repaired)
+        seen = _encoded(opened, image_size, alike)
+        stored = dataclasses.replace(seen.stored, is_repaired=is_repaired)
+        seen = dataclasses.replace(seen, stored=stored)
     if not is_repaired and jpeg_completeness.is_cut(segments, opened.image):
         raise _cut(data)
-    return stored
+    return seen
 
 
 def _with_end_marker(segments: jpeg_structure.Segments) -> bytes:
@@ -303,7 +294,7 @@ def _cut(data: bytes) -> _RefusedError:
     return _RefusedError(Reason.TRUNCATED, f"{len(data):,} bytes, and the picture goes on")
 
 
-def _encoded(opened: _Opened, image_size: int, alike: JpegSettings | None) -> Stored:
+def _encoded(opened: _Opened, image_size: int, alike: JpegSettings | None) -> Seen:
     image = _to_rgb_within(opened.image, image_size)
     transposition = _TRANSPOSITIONS[opened.orientation]
     image = image if transposition is None else image.transpose(transposition)
@@ -311,25 +302,8 @@ def _encoded(opened: _Opened, image_size: int, alike: JpegSettings | None) -> St
     file = io.BytesIO()
     image.info.clear()  # the encoder would write its comment
     image.save(file, "JPEG", quality=settings.quality, subsampling=settings.subsampling)
-    return Stored(file.getvalue(), image.width, image.height, False, False)
-
-
-def _thumbnail(data: bytes, side: int) -> Thumbnail:
-    opened = _open(data)
-    segments = jpeg_structure.read(data) if opened.header.format == "JPEG" else None
-    if segments and not segments.has_end:
-        opened, segments = _open(_with_end_marker(segments)), None
-    # A JPEG's decoder shrinks as it decodes; twice the side for the filter. Its own luma is grey.
-    drafted = opened.image.draft("YCbCr", (2 * side, 2 * side))
-    box = drafted[1] if drafted else None
-    is_ready = opened.image.mode in ("L", "YCbCr") and not opened.image.has_transparency_data
-    image = opened.image if is_ready else colour_modes.to_rgb(opened.image)
-    image = image.resize((side, side), Image.Resampling.BILINEAR, box, reducing_gap=3.0)
-    if segments and jpeg_completeness.is_cut(segments, opened.image):
-        raise _cut(data)
-    transposition = _TRANSPOSITIONS[opened.orientation]
-    image = image if transposition is None else image.transpose(transposition)
-    return Thumbnail(np.asarray(image.convert("L")), np.asarray(image.convert("RGB")))
+    stored = Stored(file.getvalue(), image.width, image.height, False, False)
+    return Seen(opened.header, stored, image)
 
 
 def _to_rgb_within(image: Image.Image, image_size: int) -> Image.Image:

@@ -17,7 +17,8 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import IO, Any, Self, cast
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any, Self, TypeVar, cast
 
 from data_pipeline.isolation import messages
 from data_pipeline.isolation.child import Program, Reason
@@ -25,6 +26,7 @@ from tfrecords import exits
 
 IN_FLIGHT = 4  # requests that wait at a child, so that it never waits for the next one
 _THREADS_PER_CHILD = 5  # one more than that, which reads
+_AHEAD = 3  # results for each thread that are in memory before their turn
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # more would only cost memory
     # glibc would give the memory of each picture back; to get it anew takes a tenth of all time.
@@ -32,6 +34,9 @@ _ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(16 << 20),  # 16 MiB
 }
 _ROOT = pathlib.Path(__file__).parents[2]
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 
 def submit(program: Program, function: str, *arguments: object) -> concurrent.futures.Future[Any]:
@@ -51,9 +56,24 @@ def share(program: Program, number: int) -> None:
         _shared(program).number = number
 
 
-def num_threads(program: Program) -> int:
-    """Returns how many threads that read a file and wait for a child keep all children at work."""
-    return _THREADS_PER_CHILD * _shared(program).number
+def ahead(
+    program: Program, function: Callable[[Item], Found], items: Iterable[Item]
+) -> Iterator[tuple[Item, Found]]:
+    """Yields items in order with what a function finds, which reads a file and waits for a child.
+
+    Threads call it ahead, so many that they keep all children of the program at work.
+    """
+    num_threads = _THREADS_PER_CHILD * _shared(program).number
+    waiting: collections.deque[tuple[Item, concurrent.futures.Future[Found]]] = collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(num_threads) as threads:
+        for item in items:
+            waiting.append((item, threads.submit(function, item)))
+            if len(waiting) > _AHEAD * num_threads:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
 
 
 _LOCK = threading.Lock()

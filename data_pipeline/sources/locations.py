@@ -20,9 +20,9 @@ _LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip member: lengths of name and 
 _NAME_BYTES = 512  # of a member's name and extra, mostly much less
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 
-# Of an image of 256 pixels on a local disk: to open, read, hash and decode a grey thumbnail.
+# Of a photograph on a local disk: to open, read, hash, decode, scale down and encode it.
 # Unpacking a member of an archive costs no more than opening a file.
-_READ_SECONDS = 0.001
+_READ_SECONDS = 0.005
 
 
 class Location(Protocol):
@@ -135,7 +135,7 @@ class RecordImage:
 class Painting:
     """A picture of the embedded sample, painted when it is read."""
 
-    read_seconds: ClassVar[float] = 0.005
+    read_seconds: ClassVar[float] = 0.008
 
     content: str
     fake: bool

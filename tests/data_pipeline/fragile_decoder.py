@@ -9,17 +9,16 @@ import time
 from data_pipeline.images import decoder
 from data_pipeline.isolation import child
 
-# Pictures carry these words as a comment; "@store" limits them to that function.
+# Pictures carry these words as a comment.
 ABORT, ABORT_ONCE = b"please abort", b"please abort once: "
 HANG, HANG_IN_C = b"please hang", b"please hang in C"
 EAT_MEMORY, RAISE = b"please eat memory", b"please raise"
-STORE = b" @store"
 
 
-def _fragile(name, function):
+def _fragile(function):
     def call(data, *arguments):
-        found = re.search(rb"please [a-z ]+(C|: ([^\n]+)\n)?(?: ?(@store))?", data)
-        if found and (name == "store" or not found[3]):
+        found = re.search(rb"please [a-z ]+(C|: ([^\n]+)\n)?", data)
+        if found:
             _obey(found)
         return function(data, *arguments)
 
@@ -27,7 +26,7 @@ def _fragile(name, function):
 
 
 def _obey(found):
-    words = found[0].removesuffix(STORE)
+    words = found[0]
     if words.startswith(ABORT_ONCE):
         path = pathlib.Path(os.fsdecode(found[2]))
         if not path.exists():
@@ -48,7 +47,7 @@ def _obey(found):
 PROGRAM = dataclasses.replace(
     decoder.PROGRAM,
     module=__spec__.name,
-    functions={name: _fragile(name, call) for name, call in decoder.PROGRAM.functions.items()},
+    functions={name: _fragile(call) for name, call in decoder.PROGRAM.functions.items()},
     patience=1,
 )
 

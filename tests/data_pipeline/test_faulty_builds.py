@@ -15,7 +15,7 @@ from tests.data_pipeline import forked, painted
 from tfrecords import dataset, directories, exits, names
 
 # How often a build over an older dataset does each of them; the extraction is that of videos.
-TIMES = {"list": 1, "scan": 1, "read": 24, "write": 24, "fsync": 10, "rename": 11, "remove": 16}
+TIMES = {"list": 1, "scan": 1, "read": 24, "write": 25, "fsync": 10, "rename": 11, "remove": 17}
 MOMENTS = [(operation, number + 1) for operation in TIMES for number in range(TIMES[operation])]
 KILLS = sorted(random.Random(5).sample(MOMENTS, 30))
 
@@ -28,7 +28,7 @@ def builds(tmp_path_factory):
     root = tmp_path_factory.mktemp("builds")
     old = dataclasses.replace(painted.build(root), data_dir=str(root / "old"))
     assert forked.build(dataclasses.replace(old, seed=1), root / "old.txt") == 0
-    shutil.rmtree(root / "old" / "tiny" / pipeline.SCAN_CACHE)
+    shutil.rmtree(root / "old" / "tiny" / pipeline.scan_cache(256))
     new = dataclasses.replace(old, data_dir=str(root / "new"))
     assert forked.build(new, root / "new.txt") == 0
     return new, root / "old", _shards(_content(root / "old")), _content(root / "new")
@@ -71,7 +71,7 @@ def test_a_build_killed_at_any_moment_leaves_one_dataset_and_is_finished_by_the_
     assert _shards(_content(tmp_path / "data")) in (old, _shards(new))
     assert forked.build(config, tmp_path / "output.txt") == 0
     assert _content(tmp_path / "data") == new
-    assert _left(config) == [".lock", pipeline.SCAN_CACHE, "1.0.0"]
+    assert _left(config) == [".lock", pipeline.scan_cache(256), "1.0.0"]
 
 
 def _left(config):

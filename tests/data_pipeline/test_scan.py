@@ -20,6 +20,11 @@ def _reference(path, image_id="real/1.jpg"):
     return Reference(image_id, location, {"label": 0}, image_id)
 
 
+def _look(path):
+    found, _ = scan.look(_reference(path), 256)
+    return found
+
+
 @pytest.fixture
 def image(tmp_path):
     path = tmp_path / "1.jpg"
@@ -29,7 +34,7 @@ def image(tmp_path):
 
 def test_a_look_finds_these_facts(image):
     content = image.read_bytes()
-    assert scan.look(_reference(image)) == Facts(
+    assert _look(image) == Facts(
         sha256=hashlib.sha256(content).hexdigest(),
         num_bytes=len(content),
         format="JPEG",
@@ -51,25 +56,25 @@ def test_a_look_finds_these_facts(image):
 def test_a_picture_with_structure_has_a_signature(tmp_path):
     path = tmp_path / "1.jpg"
     path.write_bytes(painter.paint("animals", False, 0, 1))
-    assert len(scan.look(_reference(path)).signature) == 428
+    assert len(_look(path).signature) == 428
 
 
 def test_a_picture_that_ends_early_is_a_reject_although_its_header_is_whole(tmp_path):
     path = tmp_path / "1.jpg"
     path.write_bytes(painter.paint("animals", False, 0, 1)[:-100])
-    assert scan.look(_reference(path)).reason == "truncated"
+    assert _look(path).reason == "truncated"
 
 
 def test_a_file_that_is_no_image_is_a_reject(tmp_path):
     path = tmp_path / "1.jpg"
     path.write_bytes(b"")
-    assert scan.look(_reference(path)).reason == "empty_file"
+    assert _look(path).reason == "empty_file"
 
 
 def test_a_file_that_cannot_be_opened_is_a_reject(tmp_path):
     folder = tmp_path / "1.jpg"
     folder.mkdir()
-    assert scan.look(_reference(folder)) == Reject("real/1.jpg", "unreadable", "Is a directory")
+    assert _look(folder) == Reject("real/1.jpg", "unreadable", "Is a directory")
 
 
 def test_a_file_that_ends_the_decoder_is_a_reject_that_the_next_build_tries_again(
@@ -80,31 +85,31 @@ def test_a_file_that_ends_the_decoder_is_a_reject_that_the_next_build_tries_agai
         path.write_bytes(painted.jpeg(index, comment=fragile.ABORT if index == 2 else b""))
     references = [_reference(path, f"real/{path.name}") for path in paths]
     known = scan.Known(tmp_path / "cache")
-    scan.scan(known.missing(references)[0])
+    scan.scan(known.missing(references, 256)[0])
     known.reload()
     reasons = [getattr(known.find(reference), "reason", None) for reference in references]
     assert reasons == [None, None, "crashed", None, None]
-    (batch,) = scan.Known(tmp_path / "cache").missing(references)
+    (batch,) = scan.Known(tmp_path / "cache").missing(references, 256)
     assert batch.references == (references[2],)
 
 
 def test_what_was_found_is_known_to_the_next_build(tmp_path, image):
     reference = _reference(image)
     known = scan.Known(tmp_path / "cache")
-    (batch,) = known.missing([reference])
+    (batch,) = known.missing([reference], 256)
     assert scan.scan(batch) == 1
     again = scan.Known(tmp_path / "cache")
-    assert again.missing([reference]) == []
-    assert again.find(reference) == scan.look(reference)
+    assert again.missing([reference], 256) == []
+    assert again.find(reference) == _look(image)
     assert scan.count(tmp_path / "cache") == 1
 
 
 def test_a_file_that_changed_is_looked_at_again(tmp_path, image):
     known = scan.Known(tmp_path / "cache")
-    scan.scan(known.missing([_reference(image)])[0])
+    scan.scan(known.missing([_reference(image)], 256)[0])
     image.write_bytes(painted.jpeg(101))
     os.utime(image, ns=(1, 1))
-    assert len(scan.Known(tmp_path / "cache").missing([_reference(image)])) == 1
+    assert len(scan.Known(tmp_path / "cache").missing([_reference(image)], 256)) == 1
 
 
 def test_a_file_that_could_not_be_read_is_tried_again_by_the_next_build(tmp_path, image):
@@ -112,13 +117,13 @@ def test_a_file_that_could_not_be_read_is_tried_again_by_the_next_build(tmp_path
     content = image.read_bytes()
     image.unlink()
     known = scan.Known(tmp_path / "cache")
-    scan.scan(known.missing([reference])[0])
+    scan.scan(known.missing([reference], 256)[0])
     known.reload()
     assert known.find(reference) == Reject("real/1.jpg", "unreadable", "No such file or directory")
     image.write_bytes(content)
     again = scan.Known(tmp_path / "cache")
     assert again.find(reference) is None
-    scan.scan(again.missing([reference])[0])
+    scan.scan(again.missing([reference], 256)[0])
     again.reload()
     assert isinstance(again.find(reference), Facts)
 
@@ -126,7 +131,7 @@ def test_a_file_that_could_not_be_read_is_tried_again_by_the_next_build(tmp_path
 @pytest.mark.parametrize("damage", ["", "{", '{"fingerprint": 3}\n[]\nnull\n', '{"a": 1}\n'])
 def test_damaged_lines_were_never_found(tmp_path, image, damage):
     known = scan.Known(tmp_path / "cache")
-    scan.scan(known.missing([_reference(image)])[0])
+    scan.scan(known.missing([_reference(image)], 256)[0])
     (results,) = (tmp_path / "cache").glob("*.jsonl")
     results.write_text(damage)
     assert scan.Known(tmp_path / "cache").find(_reference(image)) is None
@@ -138,7 +143,7 @@ def test_what_is_not_kept_is_forgotten_and_the_rest_is_in_one_file(tmp_path, ima
     other.write_bytes(painted.jpeg(101))
     references = [_reference(image), _reference(other), _reference(tmp_path / "2.jpg", "x/2.jpg")]
     known = scan.Known(tmp_path / "cache")
-    for batch in known.missing(references):
+    for batch in known.missing(references, 256):
         scan.scan(batch)
     (tmp_path / "cache" / "0-1.jsonl").write_text("damaged\n")
     known.reload()
@@ -146,15 +151,15 @@ def test_what_is_not_kept_is_forgotten_and_the_rest_is_in_one_file(tmp_path, ima
     assert [path.name[-8:] for path in (tmp_path / "cache").iterdir()] == ["-1.jsonl"]
     for again in (known, scan.Known(tmp_path / "cache")):
         assert again.find(references[0]) is None
-        assert again.find(references[1]) == scan.look(references[1])
+        assert again.find(references[1]) == _look(other)
 
 
 def test_what_was_found_earlier_is_read_and_not_written(tmp_path, image):
     earlier, now = tmp_path / "earlier", tmp_path / "now"
-    scan.scan(scan.Known(earlier).missing([_reference(image)])[0])
+    scan.scan(scan.Known(earlier).missing([_reference(image)], 256)[0])
     before = sorted(earlier.iterdir())
     known = scan.Known(now, earlier=earlier)
-    assert known.missing([_reference(image)]) == []
+    assert known.missing([_reference(image)], 256) == []
     known.keep(lambda fingerprint: False)
     assert sorted(earlier.iterdir()) == before
     assert scan.Known(now, earlier=tmp_path / "absent").find(_reference(image)) is None
@@ -164,5 +169,5 @@ def test_what_was_found_earlier_is_read_and_not_written(tmp_path, image):
 def test_references_come_in_batches(tmp_path, image, monkeypatch):
     monkeypatch.setattr(scan, "BATCH_REFERENCES", 2)
     references = [_reference(image, f"{index}.jpg") for index in range(5)]
-    batches = scan.Known(tmp_path / "cache").missing(references)
+    batches = scan.Known(tmp_path / "cache").missing(references, 256)
     assert [len(batch.references) for batch in batches] == [2, 2, 1]

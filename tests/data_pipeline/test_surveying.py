@@ -60,7 +60,7 @@ def test_the_scan_of_files_that_are_gone_is_dropped_and_that_of_other_builds_kep
     (elsewhere / "real" / "000.jpg").unlink()  # as if its disk were not there
     (tmp_path / "source" / "real" / "000.jpg").unlink()
     pipeline.build_dataset(make_config(limit=9, splits="1,0,0"))
-    (cache,) = (tmp_path / "data" / "tiny" / pipeline.SCAN_CACHE).glob("*.jsonl")
+    (cache,) = (tmp_path / "data" / "tiny" / pipeline.scan_cache(256)).glob("*.jsonl")
     paths = [
         json.loads(line)["fingerprint"].split("|")[0] for line in cache.read_text().splitlines()
     ]

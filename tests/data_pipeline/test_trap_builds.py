@@ -55,9 +55,9 @@ def test_every_trap_is_named_and_the_rest_is_built(make_config, tmp_path, fragil
     folder = tmp_path / "source" / "real"
     contents = {
         "aborts.jpg": painted.jpeg(101, comment=fragile.ABORT),
-        "aborts_late.jpg": painted.jpeg(102, comment=fragile.ABORT + fragile.STORE),
+        "aborts_late.jpg": painted.jpeg(102, comment=fragile.ABORT),
         "cut.jpg": painted.jpeg(103, 96, 64)[:-20] + b"\xff\xd9",
-        "eats.jpg": painted.jpeg(104, comment=fragile.EAT_MEMORY + fragile.STORE),
+        "eats.jpg": painted.jpeg(104, comment=fragile.EAT_MEMORY),
         "empty.jpg": b"",
         "hangs.jpg": painted.jpeg(105, comment=fragile.HANG_IN_C),
         "page.jpg": b"<!DOCTYPE html><html>404</html>",

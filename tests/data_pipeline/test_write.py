@@ -117,7 +117,7 @@ def test_an_image_that_ends_the_decoder_is_a_reject_and_the_rest_is_written(
     tmp_path, fragile_decoder, words, reason
 ):
     contents = [painted.jpeg(index) for index in range(30)]
-    contents[11] = painted.jpeg(11, comment=words + fragile.STORE)
+    contents[11] = painted.jpeg(11, comment=words)
     task = _task(tmp_path, contents)
     write.write(task)
     (reject,) = write.done(tmp_path, task.shard).rejects

@@ -77,6 +77,11 @@ def _corners(data: bytes, image_size: int = 256) -> list[tuple[int, ...]]:
     return [tuple(pixels[y, x].tolist()) for y in (4, -5) for x in (4, -5)]
 
 
+def _header(data: bytes) -> Header | Rejection:
+    seen = image_policy.see(data, 256)
+    return seen if isinstance(seen, Rejection) else seen.header
+
+
 def _rejected(data: bytes, image_size: int = 256) -> Rejection:
     rejection = image_policy.store(data, image_size)
     assert isinstance(rejection, Rejection), rejection
@@ -168,7 +173,7 @@ def test_what_is_encoded_is_deterministic_without_metadata_and_of_full_chroma():
 )
 def test_formats_are_told_by_their_bytes_and_keep_their_colours(kind, options):
     data = _file(_quarters(), kind, **options)
-    header = image_policy.inspect(data)
+    header = _header(data)
     assert header == Header(kind, "P" if kind == "GIF" else "RGB", 64, 48)
     _assert_near(_corners(data), [RED, GREEN, BLUE, YELLOW], 6)
 
@@ -230,7 +235,7 @@ def test_a_transparent_colour_is_white(mode, transparent):
 def test_sixteen_bit_grey_is_scaled_and_not_clipped():
     values = np.repeat(np.arange(16, dtype=np.uint16) * 4369, 8)  # 0 to 65,535 in steps of 8 pixels
     data = _file(Image.fromarray(np.tile(values, (16, 1))), "PNG")
-    assert image_policy.inspect(data) == Header("PNG", "I;16", 128, 16)
+    assert _header(data) == Header("PNG", "I;16", 128, 16)
     expected = [0, 17, 34, 51, 68, 85, 102, 119, 136, 153, 170, 187, 204, 221, 238, 255]
     _assert_near(_pixels(data)[8, 4::8, 1], expected, 2)
 
@@ -265,7 +270,7 @@ def test_a_transparent_sixteen_bit_colour_does_not_raise():
 def test_cmyk_is_converted():
     image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
     data = _file(image, "JPEG")  # inverted, as Adobe has it
-    assert image_policy.inspect(data) == Header("JPEG", "CMYK", 16, 16)
+    assert _header(data) == Header("JPEG", "CMYK", 16, 16)
     _assert_near(_corners(data), [(255, 0, 0)] * 4)
 
 
@@ -277,7 +282,7 @@ def test_ycck_is_converted():
     start = data.index(b"Adobe") + len(b"Adobe") + 6
     assert data[start] == 0
     data = data[:start] + b"\2" + data[start + 1 :]
-    assert image_policy.inspect(data) == Header("JPEG", "CMYK", 16, 16)
+    assert _header(data) == Header("JPEG", "CMYK", 16, 16)
     _assert_near(_corners(data), [(0, 255, 255)] * 4)
 
 
@@ -291,7 +296,7 @@ def test_of_an_animation_the_first_frame_is_stored(kind, options):
 def test_a_jpeg_that_indexes_further_pictures_is_a_jpeg():
     further = [Image.new("RGB", (24, 16), GREEN)]
     data = _file(Image.new("RGB", (24, 16), RED), "MPO", save_all=True, append_images=further)
-    assert image_policy.inspect(data) == Header("JPEG", "RGB", 24, 16)
+    assert _header(data) == Header("JPEG", "RGB", 24, 16)
     _assert_near(_corners(data), [RED] * 4)
     assert _corners(data.replace(b"MPF\0", b"MPF\1")) == _corners(data)
 
@@ -322,7 +327,7 @@ def _exif(orientation: int) -> Image.Exif:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_exif_orientation_is_applied(kind, orientation, size, corners):
     data = _file(_quarters(), kind, quality=95, exif=_exif(orientation))
-    header = image_policy.inspect(data)
+    header = _header(data)
     assert header == Header(kind, "RGB", *size)
     stored = _stored(data)
     assert (stored.width, stored.height) == size
@@ -332,7 +337,7 @@ def test_exif_orientation_is_applied(kind, orientation, size, corners):
 
 def test_broken_exif_is_ignored():
     data = _file(_quarters(), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xffbroken")
-    assert image_policy.inspect(data) == Header("JPEG", "RGB", 64, 48)
+    assert _header(data) == Header("JPEG", "RGB", 64, 48)
     _assert_near(_corners(data), [RED, GREEN, BLUE, YELLOW], 8)
 
 
@@ -429,14 +434,14 @@ def test_a_cut_file_is_refused(kind, part):
     ],
 )
 def test_what_is_no_image_is_refused_with_its_reason(data, reason, detail):
-    assert image_policy.inspect(data) == Rejection(reason, detail)
+    assert _header(data) == Rejection(reason, detail)
     assert image_policy.store(data, 256) == Rejection(reason, detail)
 
 
 def test_too_many_bytes_are_refused(monkeypatch):
     monkeypatch.setattr(image_policy, "MAX_BYTES", 1234)
     expected = Rejection(Reason.TOO_MANY_BYTES, "1,235 bytes, at most 1,234")
-    assert image_policy.inspect(b"\xff" * 1235) == expected
+    assert _header(b"\xff" * 1235) == expected
     assert image_policy.store(b"\xff" * 1235, 256) == expected
 
 
@@ -459,7 +464,7 @@ def test_too_many_bytes_are_refused(monkeypatch):
 )
 def test_sizes_are_refused_from_the_header_before_anything_is_decoded(size, reason, detail):
     data = _png(*size, 8, 2, b"no pixels at all")
-    assert image_policy.inspect(data) == Rejection(reason, detail)
+    assert _header(data) == Rejection(reason, detail)
     assert image_policy.store(data, 256) == Rejection(reason, detail)
 
 
@@ -489,7 +494,7 @@ def test_warnings_are_silenced_in_threads_that_overlap_and_come_back():
     warned_of = plain[:position] + _chunk(b"acTL", bytes(8)) + plain[position:]
     filters = list(warnings.filters)
     with concurrent.futures.ThreadPoolExecutor(4) as threads:
-        results = list(threads.map(image_policy.inspect, [warned_of] * 200))
+        results = list(threads.map(_header, [warned_of] * 200))
     assert {type(result) for result in results} == {Header}
     assert warnings.filters == filters
     with pytest.warns(UserWarning, match="APNG"):
@@ -516,7 +521,7 @@ def _assert_stored_is_read_by_tensorflow_or_refused(data: bytes, image_size: int
         assert stored.detail
         assert "\n" not in stored.detail
         return
-    header = image_policy.inspect(data)
+    header = _header(data)
     assert isinstance(header, Header)
     pixels = tf.io.decode_jpeg(stored.jpeg, channels=3)
     assert tuple(pixels.shape) == (stored.height, stored.width, 3)
@@ -526,7 +531,7 @@ def _assert_stored_is_read_by_tensorflow_or_refused(data: bytes, image_size: int
 @_SETTINGS
 @hypothesis.given(st.sampled_from(_STARTS), st.binary(max_size=200))
 def test_arbitrary_bytes_never_raise(start, rest):
-    image_policy.inspect(start + rest)
+    _header(start + rest)
     _assert_stored_is_read_by_tensorflow_or_refused(start + rest, 32)
 
 
@@ -624,39 +629,29 @@ def test_all_images_can_be_encoded_alike(kind):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_thumbnail_shows_what_is_stored(kind, orientation):
-    data = _file(_quarters(1280, 960), kind, exif=_exif(orientation))
-    stored = Image.open(io.BytesIO(_stored(data).jpeg)).convert("L")
-    expected = stored.resize((64, 64), Image.Resampling.BILINEAR)
-    difference = np.asarray(expected, float) - image_policy.thumbnail(data, 64).grey
+def test_the_picture_is_that_which_is_stored(kind, orientation):
+    seen = image_policy.see(_file(_quarters(640, 480), kind, exif=_exif(orientation)), 256)
+    stored = Image.open(io.BytesIO(seen.stored.jpeg))
+    assert (seen.picture.mode, seen.picture.size) == ("RGB", stored.size)
+    difference = np.asarray(stored, float) - np.asarray(seen.picture)
     assert np.abs(difference).mean() < 2
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "I;16", "RGBA", "P", "1"])
-def test_thumbnails_of_odd_modes_are_grey_and_rgb(mode):
-    thumbnail = image_policy.thumbnail(_file(_quarters().convert(mode), "PNG"), 64)
-    assert (thumbnail.grey.shape, thumbnail.grey.dtype) == ((64, 64), np.uint8)
-    assert (thumbnail.rgb.shape, thumbnail.rgb.dtype) == ((64, 64, 3), np.uint8)
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_thumbnail_has_the_colours_of_its_file(kind):
-    file = _file(Image.new("RGB", (300, 200), (200, 40, 90)), kind)
-    thumbnail = image_policy.thumbnail(file, 64)
-    assert np.abs(thumbnail.rgb.astype(int) - (200, 40, 90)).max() <= 2
-    assert np.abs(thumbnail.grey.astype(int) - 94).max() <= 1
-
-
-def test_a_jpeg_without_its_end_marker_has_the_thumbnail_of_the_repaired_one():
+def test_the_picture_of_bytes_that_are_kept_is_theirs():
     data = _file(_noise(80, 60), "JPEG")
-    expected = image_policy.thumbnail(data, 64).rgb
-    assert (image_policy.thumbnail(data[:-2], 64).rgb == expected).all()
+    seen = image_policy.see(data, 256)
+    assert seen.stored.is_original
+    assert seen.picture.tobytes() == Image.open(io.BytesIO(data)).tobytes()
 
 
-@hypothesis.settings(_SETTINGS, max_examples=500)
-@hypothesis.given(st.sampled_from([*_JPEGS, *_OTHERS]), st.integers(0, 1 << 32))
-def test_what_has_no_thumbnail_is_not_stored_either_for_the_same_reason(data, seed):
-    damaged = _damaged(data, seed)
-    thumbnail = image_policy.thumbnail(damaged, 64)
-    if isinstance(thumbnail, Rejection):
-        assert _rejected(damaged).reason == thumbnail.reason
+def test_the_picture_of_a_jpeg_without_its_end_marker_is_that_of_the_repaired_one():
+    data = _file(_noise(80, 60), "JPEG")
+    expected = image_policy.see(data, 256).picture.tobytes()
+    seen = image_policy.see(data[:-2], 256)
+    assert seen.picture.tobytes() == expected
+    assert seen.stored.is_repaired
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16", "RGBA", "P", "1"])
+def test_pictures_of_odd_modes_are_rgb(mode):
+    assert image_policy.see(_file(_quarters().convert(mode), "PNG"), 256).picture.mode == "RGB"

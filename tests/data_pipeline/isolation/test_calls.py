@@ -21,19 +21,19 @@ from tests.data_pipeline import painted
 from tfrecords import exits
 
 ROOT = pathlib.Path(__file__).parents[3]
-FOUND = appearance.look(painted.jpeg(5))
+FOUND = appearance.look(painted.jpeg(5), 256)
 
 
 def _look(isolated, *comments):
-    futures = [isolated.submit("look", painted.jpeg(5, comment=words)) for words in comments]
+    futures = [isolated.submit("look", painted.jpeg(5, comment=words), 256) for words in comments]
     return [future.result(60) for future in futures]
 
 
 def test_a_call_returns_what_the_function_returns():
     data = painted.jpeg(5)
-    assert calls.submit(decoder.PROGRAM, "look", data).result(60) == FOUND
+    assert calls.submit(decoder.PROGRAM, "look", data, 256).result(60) == FOUND
     assert calls.submit(decoder.PROGRAM, "store", data, 8).result(60) == image_policy.store(data, 8)
-    assert calls.submit(decoder.PROGRAM, "look", b"").result(60) == Rejection(
+    assert calls.submit(decoder.PROGRAM, "look", b"", 256).result(60) == Rejection(
         Reason.EMPTY_FILE, "0 bytes"
     )
 
@@ -48,8 +48,8 @@ def test_it_is_called_in_another_process_that_stays(fragile_decoder):
 
 def test_a_call_goes_to_the_child_that_has_least_to_do(fragile_decoder):
     calls.share(decoder.PROGRAM, 2)
-    hanging = calls.submit(decoder.PROGRAM, "look", painted.jpeg(5, comment=fragile.HANG))
-    assert calls.submit(decoder.PROGRAM, "look", painted.jpeg(5)).result(60) == FOUND
+    hanging = calls.submit(decoder.PROGRAM, "look", painted.jpeg(5, comment=fragile.HANG), 256)
+    assert calls.submit(decoder.PROGRAM, "look", painted.jpeg(5), 256).result(60) == FOUND
     first, second = calls._shared(decoder.PROGRAM).children
     assert first is fragile_decoder
     assert second._child is not None
@@ -127,7 +127,7 @@ def test_a_child_that_does_not_start_is_the_machines_fault(monkeypatch):
 def test_closing_does_not_wait_for_a_picture_that_hangs(fragile_decoder):
     assert _look(fragile_decoder, b"") == [FOUND]
     process = fragile_decoder._child._process
-    fragile_decoder.submit("look", painted.jpeg(5, comment=fragile.HANG))
+    fragile_decoder.submit("look", painted.jpeg(5, comment=fragile.HANG), 256)
     fragile_decoder.close()
     assert process.returncode == -signal.SIGKILL
 
@@ -143,7 +143,7 @@ _PROGRAM = """
 import sys, time
 from data_pipeline.images import decoder
 from data_pipeline.isolation import calls
-calls.submit(decoder.PROGRAM, "look", b"").result()
+calls.submit(decoder.PROGRAM, "look", b"", 256).result()
 print(calls._shared(decoder.PROGRAM).children[0]._child._process.pid, flush=True)
 """
 

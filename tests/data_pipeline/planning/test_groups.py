@@ -1,7 +1,7 @@
 import hypothesis
 from hypothesis import strategies as st
 
-from data_pipeline.images import image_policy, perceptual_hash
+from data_pipeline.images import appearance
 from data_pipeline.planning import groups
 from data_pipeline.references import Facts, Reference
 from data_pipeline.sample import painter
@@ -10,7 +10,7 @@ from data_pipeline.sources.locations import File
 
 def _signature(index):
     jpeg = painter.paint("animals", False, 0, index)
-    return perceptual_hash.signature(image_policy.thumbnail(jpeg, perceptual_hash.SIDE).grey)
+    return appearance.look(jpeg, 256).signature
 
 
 def _item(name, signature="", *, label=0, group=None):
