@@ -255,11 +255,6 @@ class TrainConfig:
 
     def _check_epochs(self) -> None:
         """Refuses epochs that would never come."""
-        if self.batch_norm == LOCAL and self.strategy == "central_storage":
-            raise exits.UsageError(
-                "--batch_norm=local needs statistics for each replica, and with "
-                "--strategy=central_storage there is one copy for all. Use --batch_norm=sync."
-            )
         for name in ("epochs", "fine_tune_epochs"):
             epochs = getattr(self, name)
             if epochs and self.warmup_epochs >= epochs:

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfrecords import exits
-from trainer import workers
+from trainer import cluster
 
 MULTI_WORKER = "multi_worker_mirrored"
 CENTRAL_STORAGE = "central_storage"
@@ -21,7 +21,7 @@ def make(
 
     Where there is no GPU, `mirrored` and `central_storage` take devices made out of the CPU, which
     must happen before TensorFlow first computes anything; so must the making of
-    `multi_worker_mirrored`, which waits for the other workers of TF_CONFIG.
+    `multi_worker_mirrored`, which waits for the other workers of TF_CONFIG: see `meeting`.
 
     Args:
       name: `default`, `one_device`, `mirrored`, `central_storage` or `multi_worker_mirrored`.
@@ -51,17 +51,16 @@ def num_replicas(name: str, *, logical_cpus: int = 2, devices: Sequence[int] = (
     """Returns the number of replicas of that strategy, without waiting for other workers."""
     if name != MULTI_WORKER:
         return make(name, logical_cpus=logical_cpus, devices=devices).num_replicas_in_sync
-    _, count = workers.place()
-    return count * len(_chosen(_device_names(1), devices) or _device_names(1))
+    return cluster.from_environment().count * len(
+        _chosen(_device_names(1), devices) or _device_names(1)
+    )
 
 
 @functools.cache
 def _of_workers(devices: tuple[int, ...]) -> tf.distribute.Strategy:
-    index, count = workers.place()
     gpus = _chosen(tf.config.list_physical_devices("GPU"), devices)
     if gpus:
         tf.config.set_visible_devices(list(gpus), "GPU")
-    print(f"Worker {index} of {count} is here, and waits for the others.", flush=True)
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
@@ -117,7 +116,7 @@ def describe(strategy: tf.distribute.Strategy) -> str:
     replicas = "1 replica" if count == 1 else f"{count} replicas"
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-        return f"{replicas} on {kind} of {workers.place()[1]} workers"
+        return f"{replicas} on {kind} of {cluster.from_environment().count} workers"
     if tf.config.list_physical_devices("GPU"):
         return f"{replicas} on GPU"
     if count == 1:

@@ -19,7 +19,7 @@ import keras
 import tensorflow as tf
 
 from tfrecords import dataset, exits, reader
-from trainer import claims, conclusion, faults, run_directory, strategies, workers
+from trainer import claims, cluster, conclusion, faults, meeting, run_directory, strategies, workers
 from trainer import config as configs
 from trainer.capacity import planning, resources
 from trainer.features import cache
@@ -57,7 +57,10 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
         source = held.enter_context(
             dataset.reading(pathlib.Path(config.data_dir), config.dataset, config.version)
         )
-        with stop.at_rest(lambda: None):  # other workers may be long in coming
+        if config.strategy == strategies.MULTI_WORKER:
+            _meet(stop, heart)
+            held.enter_context(explanations.of_lost_workers(heart))
+        with stop.at_rest(lambda: None):
             strategy = strategies.make(
                 config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices
             )
@@ -71,7 +74,7 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
             lambda: claims.claim(task, directory, heart)
         )
         if summary is None:
-            with explanations.explained(task, directory, heart):
+            with explanations.explained(task, directory):
                 summary = _train(task, strategy, team, directory, stop, heart)
         else:
             print("This run is complete already; another --run_dir starts a new one.")
@@ -82,6 +85,15 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
 def _interruption(config: configs.TrainConfig, heart: pulse.Pulse) -> interruption.Interruption:
     minutes = math.inf if config.max_minutes is None else config.max_minutes
     return interruption.Interruption(minutes, on_look=lambda: heart.tell(pulse.STEP))
+
+
+def _meet(stop: interruption.Interruption, heart: pulse.Pulse) -> None:
+    """Waits for the other workers."""
+    meeting.Meeting(
+        cluster.from_environment(),
+        check=functools.partial(stop.check, lambda flag: (flag,)),
+        on_end=lambda: heart.tell(pulse.AGAIN),
+    ).wait_for_all()
 
 
 def _train(

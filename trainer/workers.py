@@ -6,7 +6,6 @@ first of them, or by all together. A process that trains alone agrees with itsel
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -14,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords import exits
+from trainer import cluster
 
-VARIABLE = "TF_CONFIG"
 _CHUNK_BYTES = 64 << 20  # 64 MiB of a message at a time
 _ERRORS = {
     error.__name__: error
@@ -31,31 +30,6 @@ _LOST = (
 Result = TypeVar("Result")
 
 
-def place(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
-    """Returns the index of this process among the workers of TF_CONFIG, and their number.
-
-    Raises:
-      UsageError: TF_CONFIG is absent, or says something else.
-    """
-    text = environment.get(VARIABLE, "")
-    try:
-        content = json.loads(text)
-        cluster, task = content["cluster"], content["task"]
-        chiefs, others = len(cluster.get("chief", [])), len(cluster.get("worker", []))
-        index = int(task["index"]) + (chiefs if task["type"] == "worker" else 0)
-        known = {"chief", "worker"}
-        if not cluster.keys() | {task["type"]} <= known or not 0 <= index < chiefs + others:
-            raise ValueError("no such task")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise exits.UsageError(
-            f"--strategy=multi_worker_mirrored reads the environment variable {VARIABLE}, which "
-            'must say who the workers are and which one this is, as in {"cluster": {"worker": '
-            '["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}. Received: '
-            f"{text!r}. launch/workers.sh sets it."
-        ) from error
-    return index, chiefs + others
-
-
 class Workers:
     """The workers of a training, this process among them.
 
@@ -68,7 +42,8 @@ class Workers:
 
     def __init__(self, strategy: tf.distribute.Strategy):
         several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
-        self.index, self.count = place() if several else (0, 1)
+        found = cluster.from_environment() if several else None
+        self.index, self.count = (found.index, found.count) if found else (0, 1)
         self._strategy = strategy
         self._traced_sum = tf.function(
             self._sum_of_replicas, input_signature=[tf.TensorSpec([None], tf.int64)]

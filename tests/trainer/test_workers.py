@@ -15,44 +15,6 @@ from trainer import workers
 from trainer.reporting import events
 
 ROOT = pathlib.Path(__file__).parents[2]
-TWO = {"worker": ["a:1", "b:1"]}
-
-
-def _environment(cluster, kind, index):
-    return {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})}
-
-
-@pytest.mark.parametrize(
-    ("cluster", "kind", "index", "place"),
-    [
-        (TWO, "worker", 0, (0, 2)),
-        (TWO, "worker", 1, (1, 2)),
-        ({"chief": ["c:1"], **TWO}, "chief", 0, (0, 3)),
-        ({"chief": ["c:1"], **TWO}, "worker", 1, (2, 3)),
-    ],
-)
-def test_tf_config_says_which_worker_this_is(cluster, kind, index, place):
-    assert workers.place(_environment(cluster, kind, index)) == place
-
-
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {},
-        {"TF_CONFIG": ""},
-        {"TF_CONFIG": "{"},
-        {"TF_CONFIG": "[]"},
-        {"TF_CONFIG": "{}"},
-        _environment(TWO, "worker", 2),
-        _environment(TWO, "worker", -1),
-        _environment(TWO, "evaluator", 0),
-        _environment({**TWO, "ps": ["c:1"]}, "worker", 0),
-    ],
-)
-def test_another_tf_config_is_refused_with_an_example(environment):
-    with pytest.raises(exits.UsageError, match="reads the environment variable TF_CONFIG") as error:
-        workers.place(environment)
-    assert '"host2:2222"]}, "task": {"type": "worker", "index": 0}}. Received: ' in str(error.value)
 
 
 def test_who_trains_alone_decides_alone():

@@ -7,23 +7,22 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from tfrecords import dataset, exits
-from trainer import strategies, workers
+from trainer import workers
 from trainer.capacity import out_of_memory
 from trainer.running import pulse
 from trainer.task import Task
 
 
 @contextlib.contextmanager
-def explained(task: Task, directory: pathlib.Path, heart: pulse.Pulse) -> Iterator[None]:
-    """Turns what TensorFlow says of records, disks, memory and other workers into a remedy.
+def explained(task: Task, directory: pathlib.Path) -> Iterator[None]:
+    """Turns what TensorFlow says of records, disks and memory into a remedy.
 
     Args:
       task: that is trained.
       directory: of the run.
-      heart: told where the supervisor is to start the training again.
 
     Raises:
-      DataError, MachineError, Interrupted: in the place of TensorFlow's errors.
+      DataError, MachineError: in the place of TensorFlow's errors.
     """
     try:
         yield
@@ -44,10 +43,31 @@ def explained(task: Task, directory: pathlib.Path, heart: pulse.Pulse) -> Iterat
                 f"{task.config.global_batch_size}) or --image_size (received: "
                 f"{task.image_size}), in another --run_dir."
             ) from error
-        if task.config.strategy == strategies.MULTI_WORKER and workers.is_lost(error):
-            heart.tell(pulse.AGAIN)
-            raise exits.Interrupted(
-                "Another worker was lost. Run the same command again on each of them: training "
-                "goes on from the last checkpoint."
-            ) from error
         raise
+
+
+@contextlib.contextmanager
+def of_lost_workers(heart: pulse.Pulse) -> Iterator[None]:
+    """Turns what TensorFlow says of other workers into a remedy.
+
+    Args:
+      heart: told where the supervisor is to start the training again.
+
+    Raises:
+      Interrupted, UsageError: in the place of TensorFlow's errors.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if "joining a group with size" in str(error):
+            raise exits.UsageError(
+                "The workers have different numbers of GPUs, and each must train with as many. "
+                "Choose those of the larger machines by --devices."
+            ) from error
+        if not workers.is_lost(error):
+            raise
+        heart.tell(pulse.AGAIN)
+        raise exits.Interrupted(
+            "Another worker was lost. Run the same command again on each of them: training goes on "
+            "from the last checkpoint."
+        ) from error
