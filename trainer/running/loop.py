@@ -85,6 +85,7 @@ class PhaseLoop:
                 run.strategy, config.global_batch_size
             ),
             on_smaller=self._note_smaller_micro_batch,
+            on_end=self._leave_smaller_micro_batch,
             remedy=(
                 f"Use a smaller --model (received: {config.model}) or --image_size (received: "
                 f"{run.task.image_size}), or train fewer layers by a later --fine_tune_from "
@@ -135,9 +136,13 @@ class PhaseLoop:
             saved=int(counters.micro_batch),
             remembered_size=remembered.read(self._memory_key, remembered.default_path()),
         )
-        if run.pulse.micro_batch is not None and run.pulse.micro_batch < choice.size:
-            size = micro_batches.largest(local, run.pulse.micro_batch)
-            choice = planning.Choice(size, "the process was killed with more")
+        left = remembered.read(self._own_memory_key, remembered.default_path())
+        for most, reason in (
+            (run.pulse.micro_batch, "the process was killed with more"),
+            (left, "memory ran out with more"),
+        ):
+            if most is not None and most < choice.size:
+                choice = planning.Choice(micro_batches.largest(local, most), reason)
         size = run.workers.smallest(choice.size)
         if size < choice.size:
             choice = planning.Choice(size, "another worker has no memory for more")
@@ -157,6 +162,15 @@ class PhaseLoop:
         self._run.pulse.tell(pulse.LONG)  # the step is traced anew
         counters.out_of_memory_retries.assign_add(1)
         remembered.write(self._memory_key, size, remembered.default_path())
+
+    def _leave_smaller_micro_batch(self, size: int) -> None:
+        """Leaves a size to the process after this one, and to no other run."""
+        remembered.write(self._own_memory_key, size, remembered.default_path())
+        self._run.pulse.tell(pulse.AGAIN)
+
+    @property
+    def _own_memory_key(self) -> str:
+        return f"{self._memory_key}, {self._run.task.config.run_path.resolve()}"
 
     @property
     def is_before_validation(self) -> bool:

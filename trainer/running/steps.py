@@ -12,7 +12,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfrecords import exits
 from trainer import strategies
 from trainer.capacity import out_of_memory
 from trainer.networks import dropout, models
@@ -25,6 +24,10 @@ FEATURES = "features"  # of a frozen backbone, in place of the images
 
 class OutOfMemory(Exception):  # noqa: N818 - what follows from it is for the caller to say
     """A device had no memory left for a micro-batch; nothing of the step has happened."""
+
+
+class OutOfMemoryTogether(OutOfMemory):
+    """It had none while workers normalised together: a process cannot begin that a second time."""
 
 
 class TrainStep:
@@ -118,7 +121,6 @@ class TrainStep:
 
         Raises:
           OutOfMemory: the micro-batch is too large for some worker; the model is as it was.
-          MachineError: it is, and what was begun over all workers cannot be taken back.
         """
         statistics = self._traced_snapshot() if self._statistics else []
         failure = None
@@ -127,7 +129,8 @@ class TrainStep:
         except tf.errors.OpError as error:
             if not out_of_memory.is_out_of_memory(error):
                 raise
-            self._check_repeatable(error)
+            if self._is_over_workers:
+                raise OutOfMemoryTogether from error
             failure = error
         if self._in_any_worker(failure is not None):
             self._traced_put_back(statistics)
@@ -144,15 +147,11 @@ class TrainStep:
         statistics = self._traced_snapshot() if self._statistics else []
         return self._traced_apply(*self._traced_grads(batch, seed, statistics), statistics)
 
-    def _check_repeatable(self, error: tf.errors.OpError) -> None:
-        several = isinstance(self._strategy, tf.distribute.MultiWorkerMirroredStrategy)
-        is_tied = self._statistics and not self._classifier.local_batch_norm
-        if several and is_tied:  # the others wait in the middle of their forward pass
-            raise exits.MachineError(
-                f"A device ran out of memory with micro-batches of {self._micro_batch}, in a batch "
-                "norm over all workers, which cannot be taken back. Run the same command again "
-                "with a smaller --micro_batch."
-            ) from error
+    @property
+    def _is_over_workers(self) -> bool:
+        """Whether workers wait for each other in the middle of their forward passes."""
+        is_tied = bool(self._statistics) and not self._classifier.local_batch_norm
+        return is_tied and isinstance(self._strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
     def _snapshot(self) -> Any:
         return self._strategy.run(lambda: [tf.identity(value) for value in self._statistics])

@@ -20,6 +20,7 @@ class Transaction:
       step: of a phase.
       per_replica_batch_size: whose divisors are the sizes to try.
       on_smaller: called with the new size.
+      on_end: called with it where the step cannot be done again by this process.
       remedy: what to change where memory does not suffice for one example.
     """
 
@@ -29,11 +30,13 @@ class Transaction:
         *,
         per_replica_batch_size: int,
         on_smaller: Callable[[int], None],
+        on_end: Callable[[int], None] = lambda size: None,
         remedy: str,
     ):
         self._step = step
         self._per_replica_batch_size = per_replica_batch_size
         self._on_smaller = on_smaller
+        self._on_end = on_end
         self._remedy = remedy
 
     def __call__(self, batch: steps.Batch, seed: tf.Tensor) -> dict[str, Any]:
@@ -41,6 +44,7 @@ class Transaction:
 
         Raises:
           MachineError: memory does not suffice for one example.
+          Interrupted: it ran out in what several workers did together.
         """
         while True:
             try:
@@ -54,6 +58,13 @@ class Transaction:
         if smaller is None:
             raise exits.MachineError(
                 f"A device ran out of memory with one example at a time. {self._remedy}"
+            ) from error
+        if isinstance(error, steps.OutOfMemoryTogether):
+            self._on_end(smaller)
+            raise exits.Interrupted(
+                f"A device ran out of memory with micro-batches of {size}, in a batch norm over "
+                "all workers, which cannot be done again. Run the same command again on each of "
+                f"them: training goes on from the last checkpoint with micro-batches of {smaller}."
             ) from error
         self._step.micro_batch = smaller
         self._on_smaller(smaller)

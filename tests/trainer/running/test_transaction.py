@@ -8,10 +8,11 @@ import pytest
 from tfrecords import exits
 from trainer import training
 from trainer.capacity import remembered
-from trainer.running import interruption
+from trainer.running import interruption, steps, transaction
 
 pytestmark = pytest.mark.usefixtures("small_runs")
 
+KEY = "cnn alpha 1, 16 px, float32, train from 0, CPU"
 # A global batch of 8 on two replicas: 4 each; 6 steps an epoch.
 
 
@@ -57,11 +58,16 @@ def _interrupted_after(steps, monkeypatch):
         yield
 
 
-def test_out_of_memory_in_mid_run_is_as_a_micro_batch_changed_there(train, monkeypatch):
+def test_out_of_memory_in_mid_run_is_as_a_micro_batch_changed_there(
+    train, monkeypatch, tmp_path, empty_cache, capsys
+):
     with _interrupted_after(4, monkeypatch):  # checkpoint_steps is 4
         train("changed", micro_batch="4")
-    expected = train("changed", micro_batch="1")
+    # As a process leaves it that cannot do its step again.
+    remembered.write(f"{KEY}, {tmp_path / 'changed'}", 1, empty_cache)
+    expected = train("changed", micro_batch="4")
     assert expected["micro_batch"] == 1
+    assert "micro-batch 1 of 4 per replica: memory ran out with more" in capsys.readouterr().out
     found = train("failed", "oom@step=4,replica=1,above=1", micro_batch="4")
     assert (found["micro_batch"], found["out_of_memory_retries"]) == (1, 2)
     assert _weights(found) == _weights(expected)
@@ -81,9 +87,7 @@ def test_a_run_goes_on_with_the_micro_batch_that_it_was_stopped_with(train, monk
 
 def test_what_was_found_is_remembered_for_the_next_run(train, capsys, empty_cache):
     train("first", "oom@step=0,above=1")
-    assert json.loads(empty_cache.read_text()) == {
-        "cnn alpha 1, 16 px, float32, train from 0, CPU": 1
-    }
+    assert json.loads(empty_cache.read_text()) == {KEY: 1}
     capsys.readouterr()
     again = train("again")
     assert (again["micro_batch"], again["out_of_memory_retries"]) == (1, 0)
@@ -109,3 +113,31 @@ def test_a_step_whose_loss_is_not_a_number_is_skipped(train, capsys):
     summary = train("run", "nan@step=2,replica=1")
     assert summary["skipped_steps"] == 1
     assert "step 3: skipped, as its loss or gradient was not finite" in capsys.readouterr().out
+
+
+class _Together:
+    """A step of several workers, which memory suffices for with two examples at a time."""
+
+    micro_batch = 4
+
+    def __call__(self, batch, seed):
+        raise steps.OutOfMemoryTogether
+
+
+def test_out_of_memory_in_what_workers_do_together_leaves_the_smaller_size_to_the_next_process():
+    smaller, ended = [], []
+    step = transaction.Transaction(
+        _Together(),
+        per_replica_batch_size=4,
+        on_smaller=smaller.append,
+        on_end=ended.append,
+        remedy="",
+    )
+    with pytest.raises(exits.Interrupted) as error:
+        step({}, None)
+    assert str(error.value) == (
+        "A device ran out of memory with micro-batches of 4, in a batch norm over all workers, "
+        "which cannot be done again. Run the same command again on each of them: training goes on "
+        "from the last checkpoint with micro-batches of 2."
+    )
+    assert (smaller, ended) == ([], [2])
