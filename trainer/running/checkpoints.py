@@ -1,11 +1,12 @@
 """The state of a run on disk: saved whole or not at all, and found again.
 
-Which checkpoints there are is told by their files. TensorFlow keeps a list of them beside, in a
-file called `checkpoint`; a list that is lost or damaged must not make training start anew.
+Which checkpoints there are is told by their files. A list of them lies beside, for TensorFlow's
+tools, in a file called `checkpoint`; one that is lost or damaged must not make training start anew.
 """
 
 import pathlib
 import re
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -13,9 +14,11 @@ import tensorflow as tf
 from tfrecords import exits
 from trainer import workers
 from trainer.networks import models
+from trainer.running import saved_variables
 
 KEPT = 3
 KEPT_BEST = 2  # a kill before the best step is noted leaves one that does not count
+_LIST = "checkpoint"
 
 
 class Counters(tf.Module):
@@ -126,21 +129,14 @@ class PhaseCheckpoints:
         **further: tf.Module | None,
     ):
         kept = {name: part for name, part in further.items() if part is not None}
-        self._checkpoint = tf.train.Checkpoint(
-            model=classifier, optimizer=optimizer, counters=counters, **kept
-        )
-        modules = (classifier, optimizer, counters, *kept.values())
-        self._variables = [variable for module in modules for variable in module.variables]
-        self._manager = _manager(self._checkpoint, directory, KEPT)
+        self._variables = _named(model=classifier, optimizer=optimizer, counters=counters, **kept)
         self._directory = directory
         self._team = team
 
     def save(self, number: int) -> None:
         """Saves under a number that grows from call to call."""
-        if not self._team.is_chief:
-            return
-        self._manager.save(checkpoint_number=number)
-        _remove_old(self._directory, KEPT)
+        if self._team.is_chief:
+            _save(self._directory, number, self._variables, KEPT)
 
     def restore(self) -> str | None:
         """Restores the newest checkpoint that can be read.
@@ -153,17 +149,18 @@ class PhaseCheckpoints:
             behind the user's back.
         """
         warning: str | None = self._team.chief_decides(self._restore_newest)
-        self._team.take_from_chief(self._variables)
+        self._team.take_from_chief(list(self._variables.values()))
         return warning
 
     def _restore_newest(self) -> str | None:
         paths = list(reversed(_found(self._directory)))
         for index, path in enumerate(paths):
-            if _restore(self._checkpoint, path):
-                return f"Damaged and passed over: {', '.join(paths[:index])}." if index else None
+            if saved_variables.read(path, self._variables):
+                passed_over = ", ".join(map(str, paths[:index]))
+                return f"Damaged and passed over: {passed_over}." if index else None
         raise exits.DataError(
-            f"No checkpoint in {self._directory} can be read: {', '.join(paths)}. Put them back "
-            "from a copy, or remove the run's directory to train from the beginning."
+            f"No checkpoint in {self._directory} can be read: {', '.join(map(str, paths))}. Put "
+            "them back from a copy, or remove the run's directory to train from the beginning."
         )
 
 
@@ -173,18 +170,14 @@ class BestWeights:
     def __init__(
         self, directory: pathlib.Path, classifier: models.Classifier, team: workers.Workers
     ):
-        self._classifier = classifier
-        self._team = team
-        self._checkpoint = tf.train.Checkpoint(model=classifier)
-        self._manager = _manager(self._checkpoint, directory, KEPT_BEST)
+        self._variables = _named(model=classifier)
         self._directory = directory
+        self._team = team
 
     def save(self, step: int) -> None:
         """Saves the model's weights as the best, of a step that grows from call to call."""
-        if not self._team.is_chief:
-            return
-        self._manager.save(checkpoint_number=step)
-        _remove_old(self._directory, KEPT_BEST)
+        if self._team.is_chief:
+            _save(self._directory, step, self._variables, KEPT_BEST)
 
     def restore(self, step: int) -> None:
         """Gives the model the best weights.
@@ -193,11 +186,11 @@ class BestWeights:
           DataError: they are not there, or cannot be read.
         """
         self._team.chief_decides(lambda: self._restore_step(step))
-        self._team.take_from_chief(self._classifier.variables)
+        self._team.take_from_chief(list(self._variables.values()))
 
     def _restore_step(self, step: int) -> None:
         path = self._directory / f"ckpt-{step}"
-        if not _restore(self._checkpoint, str(path)):
+        if not saved_variables.read(path, self._variables):
             raise exits.DataError(
                 f"The best weights {path} are lost or damaged. Put them back from a copy, or "
                 "remove the run's directory to train from the beginning."
@@ -211,47 +204,46 @@ def has_any(directory: pathlib.Path) -> bool:
     last, and the list of checkpoints after it.
     """
     found = _found(directory)
-    return bool(found) and any(
-        path.exists() for path in (directory / "checkpoint", *_indices(found))
-    )
+    indices = (path.with_name(path.name + saved_variables.INDEX) for path in found)
+    return bool(found) and any(path.exists() for path in (directory / _LIST, *indices))
 
 
 _FILE = re.compile(r"(?P<stem>ckpt-(?P<number>\d+))\.(index|data-\d{5}-of-\d{5})")
 
 
-def _found(directory: pathlib.Path) -> list[str]:
+def _found(directory: pathlib.Path) -> list[pathlib.Path]:
     """Returns the paths of checkpoints, the newest last, of which at least one file is there."""
     names = [match for path in directory.glob("ckpt-*") if (match := _FILE.fullmatch(path.name))]
     stems = {int(match["number"]): match["stem"] for match in names}
-    return [str(directory / stems[number]) for number in sorted(stems)]
+    return [directory / stems[number] for number in sorted(stems)]
 
 
-def _indices(stems: list[str]) -> list[pathlib.Path]:
-    return [pathlib.Path(f"{stem}.index") for stem in stems]
+def _named(**parts: Any) -> saved_variables.Variables:
+    """Returns the variables of the parts, each once, as `model/0`, `model/1` and so on.
+
+    Not by names of their own: those of layers depend on how many were made before in the process.
+    """
+    found: dict[int, tuple[str, Any]] = {}
+    for part, module in parts.items():
+        own = [v for v in module.variables if id(_inner(v)) not in found]
+        found |= {id(_inner(v)): (f"{part}/{index}", v) for index, v in enumerate(own)}
+    return dict(found.values())
 
 
-def _manager(
-    checkpoint: tf.train.Checkpoint, directory: pathlib.Path, kept: int
-) -> tf.train.CheckpointManager:
-    try:
-        return tf.train.CheckpointManager(checkpoint, str(directory), kept)
-    except ValueError:  # its list cannot be read
-        (directory / "checkpoint").unlink()
-        return tf.train.CheckpointManager(checkpoint, str(directory), kept)
+def _inner(variable: Any) -> tf.Variable:
+    """Returns the tf.Variable that a keras.Variable holds."""
+    return variable.value if isinstance(variable, keras.Variable) else variable
 
 
-def _remove_old(directory: pathlib.Path, kept: int) -> None:
-    """Removes what a manager that has lost its list no longer knows of."""
-    for path in _found(directory)[:-kept]:
-        stem = pathlib.Path(path).name
-        for file in (*directory.glob(f"{stem}.index"), *directory.glob(f"{stem}.data-*")):
-            file.unlink()
-
-
-def _restore(checkpoint: tf.train.Checkpoint, path: str) -> bool:
-    """Restores a checkpoint; tells whether it could be read."""
-    try:
-        checkpoint.restore(path).expect_partial()
-    except (tf.errors.OpError, IndexError, RuntimeError, ValueError):
-        return False  # TensorFlow reports a damaged file in each of these ways
-    return True
+def _save(
+    directory: pathlib.Path, number: int, variables: saved_variables.Variables, kept: int
+) -> None:
+    """Saves variables under a number, lists it for TensorFlow's tools, and removes the oldest."""
+    saved_variables.write(directory / f"ckpt-{number}", variables)
+    paths = _found(directory)
+    tf.compat.v1.train.update_checkpoint_state(
+        str(directory), str(paths[-1]), [str(path) for path in paths[-kept:]]
+    )
+    for path in paths[:-kept]:
+        for suffix in (saved_variables.INDEX, saved_variables.DATA):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)

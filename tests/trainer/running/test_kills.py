@@ -16,7 +16,7 @@ from tests.trainer import team
 from tfrecords import exits
 from trainer import bundle, training
 from trainer.reporting import events
-from trainer.running import checkpoints, loop, phases, steps
+from trainer.running import checkpoints, loop, phases, saved_variables, steps
 
 HEAD = {"weights": "none", "epochs": 3, "checkpoint_steps": 3, "log_steps": 2}
 
@@ -83,8 +83,7 @@ class _Processes:
             run.counters,
             team.ALONE,
         )
-        for owner in (store, best):
-            self._patch.setattr(owner, "_manager", _Manager(owner._manager, owner._directory, self))
+        self._patch.setattr(checkpoints, "_save", _Saves(self))
         self.loop._run, self.loop._store = self.run, store
         self.loop._window._start()
         self.loop.restore()
@@ -113,37 +112,39 @@ class _Processes:
         )
 
 
-class _Manager:
+SAVE = checkpoints._save
+
+
+class _Saves:
     """Saves, and is killed in one save: it leaves the files as a kill leaves them."""
 
-    def __init__(self, manager, directory, processes):
-        self._manager, self._directory, self._processes = manager, directory, processes
+    def __init__(self, processes):
+        self._processes = processes
 
-    def save(self, checkpoint_number):
-        files = [path for path in self._directory.glob("*") if path.is_file()]
+    def __call__(self, directory, number, variables, kept):
+        files = [path for path in directory.glob("*") if path.is_file()]
         before = {path.name: path.read_bytes() for path in files}
         self._processes._moment()
-        self._manager.save(checkpoint_number=checkpoint_number)
+        SAVE(directory, number, variables, kept)
         if self._processes._torn is not None:
-            self._tear(before, checkpoint_number, self._processes._torn)
+            self._tear(directory, before, number, self._processes._torn)
             self._processes._kill()
 
-    def _tear(self, before, number, torn):
+    def _tear(self, directory, before, number, torn):
         """Undoes the last parts of a save: data, index, list, and removal of the oldest."""
         for name, content in before.items():  # what is old is removed at the very end
             if name != "checkpoint":
-                (self._directory / name).write_bytes(content)
+                (directory / name).write_bytes(content)
         if torn != "all but the removal":
-            (self._directory / "checkpoint").unlink()
+            (directory / "checkpoint").unlink()
             if "checkpoint" in before:
-                (self._directory / "checkpoint").write_bytes(before["checkpoint"])
+                (directory / "checkpoint").write_bytes(before["checkpoint"])
         if torn in ("a part", "data"):
-            (self._directory / f"ckpt-{number}.index").unlink()
+            (directory / f"ckpt-{number}.index").unlink()
         if torn == "a part":
-            (data,) = self._directory.glob(f"ckpt-{number}.data-*")
-            (self._directory / f"ckpt-{number}_temp").mkdir(exist_ok=True)
-            part = self._directory / f"ckpt-{number}_temp" / f"part-{data.name}"
-            part.write_bytes(data.read_bytes()[:100])
+            data = directory / f"ckpt-{number}{saved_variables.DATA}"
+            (directory / ".unfinished").mkdir()
+            (directory / ".unfinished" / data.name).write_bytes(data.read_bytes()[:100])
             data.unlink()
 
 

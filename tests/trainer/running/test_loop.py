@@ -21,7 +21,7 @@ def test_what_is_kept_of_the_best_epoch_is_the_average(make_config, tmp_path, ti
     )
     training.train_and_evaluate(config)
     saved = tf.train.load_checkpoint(str(tmp_path / "run/checkpoints/head"))
-    average = saved.get_tensor("average/averages/0/.ATTRIBUTES/VARIABLE_VALUE")
+    average = saved.get_tensor("average/0")
     kernel = bundle.load(tmp_path / "run/bundle").classifier.head.kernel.numpy()
     assert kernel.tolist() == average.tolist()
     shapes = saved.get_variable_to_shape_map()
