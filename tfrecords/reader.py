@@ -10,6 +10,7 @@ because a window of decoded images takes ten times the memory.
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -48,72 +49,84 @@ def for_train(
       A dataset of (position, serialized): int64 scalars `start`, `start + 1`, ... and string
       scalars.
     """
-    paths = [str(path) for path in source.shard_paths(split)]
+    counts = class_counts(source, split, balanced) if balanced else []
 
     def labels(batch: tf.Tensor) -> tf.Tensor:
         return tf.io.parse_example(batch, {balanced: tf.io.FixedLenFeature([], tf.int64)})[balanced]
 
-    def part(records: tf.data.Dataset, random: np.random.Generator) -> tf.data.Dataset:
+    def part(records: tf.data.Dataset, firsts: tf.Tensor) -> tf.data.Dataset:
         records = _part(source, split, records)
-        if not balanced:
-            return records
-        return _balance(records, labels, class_counts(source, split, balanced), random)
+        return _balance(records, labels, counts, firsts) if balanced else records
 
-    return _epoch(
-        np.array(paths),
-        tf.data.TFRecordDataset,
-        part,
-        seed=seed,
-        epoch=epoch,
-        start=start,
-    )
+    paths = tf.constant([str(path) for path in source.shard_paths(split)])
+    draws = _draw(len(paths), counts, seed, epoch)
+    return _epoch(paths, tf.data.TFRecordDataset, part, draws, start)
 
 
-def order_of_train(
-    source: dataset.Dataset,
-    split: str,
-    is_member: np.ndarray,
-    *,
-    seed: int,
-    epoch: int,
-    start: int = 0,
-    balanced: np.ndarray | None = None,
-) -> tf.data.Dataset:
-    """Returns the order of `for_train` without reading a record.
+class TrainOrder:
+    """The order of `for_train` without reading a record.
+
+    It is made by the same pipeline, of indices in place of records, in a graph that serves all
+    epochs: making a pipeline takes as long as going through some thousand indices.
 
     Args:
       source: the dataset.
       split: the name of a split that has examples.
       is_member: bool [records], by the index of `stored` whether a record is of the split.
       seed: any integer.
-      epoch: counted from 0.
-      start: the position in the epoch from which to go on.
       balanced: int64 [records], by the index of `stored` the class of a member, of which all are
         to come equally often; by default they come as often as they are there.
-
-    Returns:
-      A dataset of (position, index), int64 scalars: which record, as `stored` counts them, stands
-      where in the epoch.
     """
-    ends = np.cumsum(_stored_records(source, split))
-    bounds = np.stack([np.append(0, ends[:-1]), ends], axis=1)
 
-    def part(indices: tf.data.Dataset, random: np.random.Generator) -> tf.data.Dataset:
-        if not is_member.all():
-            indices = indices.filter(lambda index: tf.gather(is_member, index))
-        if balanced is None:
+    def __init__(
+        self,
+        source: dataset.Dataset,
+        split: str,
+        is_member: np.ndarray,
+        *,
+        seed: int,
+        balanced: np.ndarray | None = None,
+    ):
+        ends = np.cumsum(_stored_records(source, split))
+        self._bounds = np.stack([np.append(0, ends[:-1]), ends], axis=1)
+        self._is_member = is_member
+        self._seed = seed
+        self._classes = balanced
+        of_members = np.array([]) if balanced is None else balanced[: len(is_member)][is_member]
+        self._counts = np.bincount(of_members.astype(np.int64)).tolist()
+        self._traced = tf.function(self._indices, autograph=False)
+
+    def __call__(self, epoch: int, start: int = 0) -> np.ndarray:
+        """Returns the indices of an epoch's records, as `stored` counts them, in its order.
+
+        Args:
+          epoch: counted from 0.
+          start: the position in the epoch from which to go on, before its end.
+
+        Returns:
+          int64 [records of the split - start].
+        """
+        draws = _draw(len(self._bounds), self._counts, self._seed, epoch)
+        found: np.ndarray = self._traced(draws, tf.constant(start, tf.int64)).numpy()
+        return found
+
+    def _indices(self, draws: "_Draws", start: tf.Tensor) -> tf.Tensor:
+        order = _epoch(self._bounds, _range, self._part, draws, start)
+        indices = order.map(lambda _, index: index).batch(int(self._is_member.sum()))
+        return indices.get_single_element()
+
+    def _part(self, indices: tf.data.Dataset, firsts: tf.Tensor) -> tf.data.Dataset:
+        if not self._is_member.all():
+            indices = indices.filter(lambda index: tf.gather(self._is_member, index))
+        if self._classes is None:
             return indices
-        counts = np.bincount(balanced[: len(is_member)][is_member]).tolist()
-        return _balance(indices, lambda batch: tf.gather(balanced, batch), counts, random)
+        return _balance(
+            indices, lambda batch: tf.gather(self._classes, batch), self._counts, firsts
+        )
 
-    return _epoch(
-        bounds,
-        lambda bound: tf.data.Dataset.range(bound[0], bound[1]),
-        part,
-        seed=seed,
-        epoch=epoch,
-        start=start,
-    )
+
+def _range(bounds: tf.Tensor) -> tf.data.Dataset:
+    return tf.data.Dataset.range(bounds[0], bounds[1])
 
 
 def stored(source: dataset.Dataset, split: str) -> tf.data.Dataset:
@@ -207,18 +220,30 @@ def _count(source: dataset.Dataset, shard: str, end: int) -> dict[str, dict[str,
     return counts
 
 
+class _Draws(NamedTuple):
+    """What is drawn for an epoch."""
+
+    permutation: tf.Tensor  # of the shards, int64
+    window_seed: tf.Tensor  # int64 scalar
+    firsts: tf.Tensor  # for each class where its counting begins, int64
+
+
+def _draw(num_shards: int, counts: Sequence[int], seed: int, epoch: int) -> _Draws:
+    random = np.random.default_rng([seed, epoch])
+    permutation, window_seed = random.permutation(num_shards), random.integers(2**31)
+    firsts = random.integers(0, np.maximum(np.array(counts, np.int64), 1))
+    return _Draws(*(tf.constant(drawn, tf.int64) for drawn in (permutation, window_seed, firsts)))
+
+
 def _epoch(
-    shards: np.ndarray,
+    shards: tf.Tensor,
     open_shard: Callable[[tf.Tensor], tf.data.Dataset],
-    part: Callable[[tf.data.Dataset, np.random.Generator], tf.data.Dataset],
-    *,
-    seed: int,
-    epoch: int,
-    start: int,
+    part: Callable[[tf.data.Dataset, tf.Tensor], tf.data.Dataset],
+    draws: _Draws,
+    start: int | tf.Tensor,
 ) -> tf.data.Dataset:
     """Returns (position, record) of an epoch, whatever stands for a shard and for a record."""
-    random = np.random.default_rng([seed, epoch])
-    permuted = tf.data.Dataset.from_tensor_slices(shards[random.permutation(len(shards))])
+    permuted = tf.data.Dataset.from_tensor_slices(tf.gather(shards, draws.permutation))
     records = permuted.interleave(
         open_shard,
         cycle_length=CYCLE_SHARDS,
@@ -227,13 +252,12 @@ def _epoch(
         deterministic=True,
     )
     first_window = start // WINDOW_RECORDS
-    window_seed = int(random.integers(2**31))
     windows = (
-        part(records, random)
+        part(records, draws.firsts)
         .skip(first_window * WINDOW_RECORDS)
         .batch(WINDOW_RECORDS)
         .enumerate(first_window)
-        .map(lambda index, window: _shuffle(window, window_seed, index))
+        .map(lambda index, window: _shuffle(window, draws.window_seed, index))
         # The next window is read while this one is used.
         .prefetch(1)
     )
@@ -245,7 +269,7 @@ def _balance(
     records: tf.data.Dataset,
     labels: Callable[[tf.Tensor], tf.Tensor],
     counts: Sequence[int],
-    random: np.random.Generator,
+    firsts: tf.Tensor,
 ) -> tf.data.Dataset:
     """Repeats and leaves out records, so that each class comes equally often.
 
@@ -257,7 +281,7 @@ def _balance(
       records: of an epoch, whatever stands for them.
       labels: from several of these to their classes, int64.
       counts: of the records of each class.
-      random: of the epoch.
+      firsts: for each class where the counting begins, int64.
     """
     present = tf.constant([max(count, 1) for count in counts], tf.int64)
     quotas = tf.constant(balancing.quotas(counts), tf.int64)
@@ -271,8 +295,7 @@ def _balance(
         times = (rank + 1) * due // there - rank * due // there
         return seen + tf.reduce_sum(is_of_class, axis=0), tf.repeat(batch, times)
 
-    first = tf.constant(random.integers(0, present.numpy()), tf.int64)
-    return records.batch(COUNTED_RECORDS).scan(first, repeat).unbatch()
+    return records.batch(COUNTED_RECORDS).scan(firsts, repeat).unbatch()
 
 
 def _stored_records(source: dataset.Dataset, split: str) -> list[int]:

@@ -51,27 +51,29 @@ class DecodedImages:
         self._labels, index = np.concatenate(labels), np.concatenate(indices)
         self._row_of = np.full(index[-1] + 1, -1)
         self._row_of[index] = np.arange(count)
-        self._label_of = np.zeros_like(self._row_of)
-        self._label_of[index] = self._labels
+        label_of = np.zeros_like(self._row_of)
+        label_of[index] = self._labels
+        self._order = reader.TrainOrder(
+            task.source,
+            "train",
+            self._row_of >= 0,
+            seed=task.config.seed,
+            balanced=label_of if task.config.balanced_sampling else None,
+        )
 
     def train_batches(self, *, epoch: int, start_step: int = 0) -> tf.data.Dataset:
         """Returns what `Task.train_batches` does."""
         config = self._task.config
         policy = policies.POLICIES[config.augment]
-        order = reader.order_of_train(
-            self._task.source,
-            "train",
-            self._row_of >= 0,
-            seed=config.seed,
-            epoch=epoch,
-            start=start_step * config.global_batch_size,
-            balanced=self._label_of if config.balanced_sampling else None,
-        )
+        start = start_step * config.global_batch_size
+        indices = self._order(epoch, start)
 
         def place(position: tf.Tensor, index: tf.Tensor) -> dict[str, tf.Tensor]:
             noise = policy.noise(config.seed, epoch, position)
             return {"position": position, "index": index, "weight": 1.0, "noise": noise}
 
+        positions = tf.data.Dataset.range(start, start + len(indices))
+        order = tf.data.Dataset.zip(positions, tf.data.Dataset.from_tensor_slices(indices))
         batches = order.map(place).batch(config.global_batch_size, drop_remainder=True)
         read = functools.partial(self._read, policy=policy)
         decoded = batches.map(read, num_parallel_calls=READ_THREADS, deterministic=True)

@@ -130,11 +130,10 @@ def test_a_damaged_record_is_noticed_while_counting(without_validation):
         reader.hold_out(without_validation, 0.25)
 
 
-def _indices(source, split, is_member, **order):
-    return [
-        (int(position), int(index))
-        for position, index in reader.order_of_train(source, split, is_member, **order)
-    ]
+def _indices(source, split, is_member, *, seed, epoch, start=0, balanced=None):
+    order = reader.TrainOrder(source, split, is_member, seed=seed, balanced=balanced)
+    order(epoch + 1)  # as one that has served another epoch
+    return list(enumerate(order(epoch, start).tolist(), start))
 
 
 def _names_by_index(source, split):

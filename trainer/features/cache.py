@@ -71,7 +71,7 @@ class FeatureCache:
         self._directory = directory
         self._num_views = run.task.config.cached_views or 1
         self._tables: dict[tuple[str, int], np.ndarray] = {}
-        # Made for each split once: what it traces is traced once.
+        # Made for each policy once: what it traces is traced once.
         self._computing = functools.cache(self._make_computing)
         self._classify_step = _make_classify_step(run.strategy, run.classifier)
 
@@ -86,32 +86,42 @@ class FeatureCache:
             self._rows("validation", 0)  # before any step is timed
         rows = self._rows("train", epoch % self._num_views)
         batch_size = task.config.global_batch_size
-        row_of = np.full(rows["index"][-1] + 1, -1)
-        row_of[rows["index"]] = np.arange(len(rows))
-        label_of = np.zeros_like(row_of)
+        start = start_step * batch_size
+        indices = self._order(epoch, start)
+        positions = np.arange(start, start + len(indices))
+        num_whole = len(indices) // batch_size * batch_size
+        return _batches(positions[:num_whole], self._row_of[indices[:num_whole]], rows, batch_size)
+
+    @functools.cached_property
+    def _row_of(self) -> np.ndarray:
+        """By the index of an example its row, in the tables of all views; -1 for others."""
+        indices = self._rows("train", 0)["index"]
+        row_of = np.full(indices[-1] + 1, -1)
+        row_of[indices] = np.arange(len(indices))
+        return row_of
+
+    @functools.cached_property
+    def _order(self) -> reader.TrainOrder:
+        task, rows = self._run.task, self._rows("train", 0)
+        label_of = np.zeros_like(self._row_of)
         label_of[rows["index"]] = rows["label"]
-        order = reader.order_of_train(
+        return reader.TrainOrder(
             task.source,
             "train",
-            row_of >= 0,
+            self._row_of >= 0,
             seed=task.config.seed,
-            epoch=epoch,
-            start=start_step * batch_size,
             balanced=label_of if task.config.balanced_sampling else None,
         )
-        return _batches(order.batch(batch_size, drop_remainder=True), rows, row_of)
 
     def predict(self, split: str) -> evaluation.Predictions:
         """Returns the predictions for a split, by the head from the features."""
         run, rows = self._run, self._rows(split, 0)
         batch_size = run.task.config.global_batch_size
-        places = tf.data.Dataset.range(-(-len(rows) // batch_size) * batch_size)
-        row_of = np.arange(len(places))
-        batches = _batches(places.map(lambda place: (place, place)).batch(batch_size), rows, row_of)
+        places = np.arange(-(-len(rows) // batch_size) * batch_size)
         return evaluation.predict(
             run.strategy,
             self._classify_step,
-            batches,
+            _batches(places, places, rows, batch_size),
             num_examples=len(rows),
             positive=run.task.positive,
             check=functools.partial(run.stop.check, run.workers.any),
@@ -168,14 +178,14 @@ class FeatureCache:
             self._tables[split, view] = rows
         return self._tables[split, view]
 
-    def _make_computing(self, split: str) -> computing.Computing:
-        name = self._run.task.config.augment if split == "train" else "none"
-        return computing.Computing(self._run, split, policies.POLICIES[name])
+    def _make_computing(self, policy: str) -> computing.Computing:
+        return computing.Computing(self._run, policies.POLICIES[policy])
 
     def _complete(self, table: tables.Table, split: str, view: int) -> None:
         """Computes what is missing of a table, and says how long it took."""
         start, done = time.perf_counter(), table.num_done
-        self._computing(split).complete(table, view)
+        policy = self._run.task.config.augment if split == "train" else "none"
+        self._computing(policy).complete(table, split, view)
         seconds = time.perf_counter() - start
         self._run.counters.seconds.assign_add(seconds)
         is_one_of_several = split == "train" and self._num_views > 1
@@ -186,18 +196,20 @@ class FeatureCache:
         )
 
 
-def _batches(places: tf.data.Dataset, rows: np.ndarray, row_of: np.ndarray) -> tf.data.Dataset:
+def _batches(
+    positions: np.ndarray, chosen: np.ndarray, rows: np.ndarray, batch_size: int
+) -> tf.data.Dataset:
     """Returns batches of rows.
 
     Args:
-      places: batches of (position, index of an example).
+      positions: of the examples, int64, of whole batches.
+      chosen: the place of each among the rows; one past the end has weight 0.
       rows: of `tables.row_type`.
-      row_of: by index the place among the rows; one past the end has weight 0.
+      batch_size: of each batch.
     """
     num_features = rows["features"].shape[1]
 
-    def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        chosen = row_of[indices]
+    def read(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         taken = rows[np.minimum(chosen, len(rows) - 1)]
         weights = (chosen < len(rows)).astype(np.float32)
         return np.ascontiguousarray(taken["features"]), taken["label"].copy(), weights
@@ -207,13 +219,15 @@ def _batches(places: tf.data.Dataset, rows: np.ndarray, row_of: np.ndarray) -> t
             read, [chosen], (tf.float16, tf.int64, tf.float32), stateful=False
         )
         return {
-            "features": tf.ensure_shape(features, [*chosen.shape, num_features]),
-            "label": tf.ensure_shape(label, chosen.shape),
-            "weight": tf.ensure_shape(weight, chosen.shape),
+            "features": tf.ensure_shape(features, [batch_size, num_features]),
+            "label": tf.ensure_shape(label, [batch_size]),
+            "weight": tf.ensure_shape(weight, [batch_size]),
             "position": position,
         }
 
-    return places.map(take).prefetch(input_pipeline.PREFETCH_BATCHES)
+    places = (positions.reshape(-1, batch_size), chosen.reshape(-1, batch_size))
+    batches = tf.data.Dataset.from_tensor_slices(places).map(take)
+    return batches.prefetch(input_pipeline.PREFETCH_BATCHES)
 
 
 def _make_classify_step(
@@ -224,7 +238,7 @@ def _make_classify_step(
     def classify(local: steps.Batch) -> tf.Tensor:
         return classifier.classify(tf.cast(local[steps.FEATURES], tf.float32))
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(batch: steps.Batch) -> Any:
         return strategy.run(classify, args=(batch,))
 

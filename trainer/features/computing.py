@@ -25,22 +25,21 @@ class Computing:
 
     Args:
       run: whose classifier has a frozen backbone.
-      split: the name of the images' split.
       policy: what is done to them before.
     """
 
-    def __init__(self, run: Run, split: str, policy: policies.Policy):
+    def __init__(self, run: Run, policy: policies.Policy):
         self._run = run
-        self._split = split
         self._policy = policy
         self._step = _make_step(run.strategy, run.classifier, policy)
         self._examples_at_a_time = EXAMPLES_AT_A_TIME
 
-    def complete(self, table: tables.Table, view: int) -> None:
+    def complete(self, table: tables.Table, split: str, view: int) -> None:
         """Computes what is missing of a table, with less at a time where memory runs out.
 
         Args:
           table: of the split.
+          split: the name of the images' split.
           view: which of the augmented forms of the images is made, from 0.
 
         Raises:
@@ -49,7 +48,7 @@ class Computing:
         run = self._run
         while table.num_done < table.num_rows:
             batches = run.task.feature_batches(
-                self._split,
+                split,
                 policy=self._policy,
                 view=view,
                 start=table.num_done,
@@ -58,13 +57,13 @@ class Computing:
             try:
                 # Where a process is stopped in here, what it has not written is computed again.
                 with run.stop.at_rest(lambda: None):
-                    self._compute(table, batches)
+                    self._compute(table, split, batches)
             except tf.errors.OpError as error:
                 if not out_of_memory.is_out_of_memory(error) or self._examples_at_a_time == 1:
                     raise
                 self._examples_at_a_time //= 2
 
-    def _compute(self, table: tables.Table, batches: tf.data.Dataset) -> None:
+    def _compute(self, table: tables.Table, split: str, batches: tf.data.Dataset) -> None:
         run = self._run
         pending: list[np.ndarray] = []
         since = time.monotonic()
@@ -78,7 +77,7 @@ class Computing:
             run.stop.check(run.workers.any)
             if run.announcer.is_due():
                 run.announcer.say(
-                    f"  features of {self._split}: {table.num_done:,} of {table.num_rows:,} images",
+                    f"  features of {split}: {table.num_done:,} of {table.num_rows:,} images",
                     int(run.counters.global_step),
                 )
         if pending:
@@ -110,7 +109,7 @@ def _make_step(
         found = classifier.features(policy(local["image"], local["noise"]))
         return tf.saturate_cast(found, tf.float16)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(batch: steps.Batch) -> Any:
         return strategy.run(features, args=(batch,))
 

@@ -75,9 +75,9 @@ def test_augmented_views_of_what_is_not_held_out_take_turns(
     made = []
     original = computing.Computing.complete
 
-    def complete(self, table, view):
-        made.append((self._split, view, self._policy.num_numbers))
-        original(self, table, view)
+    def complete(self, table, split, view):
+        made.append((split, view, self._policy.num_numbers))
+        original(self, table, split, view)
 
     monkeypatch.setattr(computing.Computing, "complete", complete)
     options = {"data_dir": str(tmp_path / "none"), "validation_fraction": 0.25}
