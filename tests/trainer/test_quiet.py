@@ -1,3 +1,4 @@
+import gc
 import os
 
 import pytest
@@ -34,3 +35,12 @@ def test_no_file_descriptor_is_left_open():
     second = os.dup(2)
     os.close(second)
     assert first == second
+
+
+def test_what_is_imported_is_spared_by_the_garbage_collector():
+    before = gc.get_freeze_count()
+    with quiet._without_collections():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > before
+    gc.unfreeze()

@@ -8,7 +8,6 @@ and that takes longer than an epoch on cached features.
 import pathlib
 import shutil
 from collections.abc import Mapping
-from typing import Any
 
 import tensorflow as tf
 
@@ -16,7 +15,7 @@ INDEX = ".index"
 DATA = ".data-00000-of-00001"
 _UNFINISHED = ".unfinished"
 
-Variables = Mapping[str, Any]  # tf.Variable or keras.Variable, distributed or not
+Variables = Mapping[str, tf.Variable]  # distributed or not
 
 
 def write(path: pathlib.Path, variables: Variables) -> None:

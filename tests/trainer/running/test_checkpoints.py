@@ -1,7 +1,9 @@
 import math
+import pathlib
 
 import keras
 import pytest
+import tensorflow as tf
 
 from tests.trainer import team
 from tests.trainer.team import ALONE
@@ -59,6 +61,10 @@ def test_the_newest_three_are_kept(state, tmp_path):
     fresh = state()
     fresh.store.restore()
     assert fresh.numbers == (10, 10, 10)
+    listed = tf.train.get_checkpoint_state(str(tmp_path / "phase"))
+    assert listed.model_checkpoint_path == str(tmp_path / "phase" / "ckpt-10")
+    names = [pathlib.Path(path).name for path in listed.all_model_checkpoint_paths]
+    assert names == ["ckpt-6", "ckpt-8", "ckpt-10"]
 
 
 def _cut(path):

@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,7 +9,7 @@ from trainer.running import saved_variables
 @pytest.fixture
 def variables():
     return {
-        "model/0": keras.Variable([1.5, -2.0], dtype="float32"),
+        "model/0": tf.Variable([1.5, -2.0]),
         "model/1": tf.Variable(tf.constant([0.5], tf.bfloat16)),
         "steps": tf.Variable(7, dtype=tf.int64),
     }
