@@ -44,7 +44,6 @@ setuptools.setup(
         "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10",
         "threadpoolctl>=3.6",  # keeps the format audit to one thread, which is faster
-        "tqdm>=4.67",  # the progress bars
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],

@@ -1,14 +1,12 @@
-"""Shows how far a build is: a bar on a terminal, a line every ten seconds elsewhere."""
+"""Shows how far a build is: a line that is rewritten, or one every ten seconds."""
 
 import contextlib
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 
-import tqdm
+from tfrecords import progress_line
 
-LINE_SECONDS = 10.0
 POLL_SECONDS = 0.3
 
 
@@ -44,20 +42,13 @@ def _watch_while_read(
 def _watch(
     what: str, total: int, count: Callable[[], int], unit: str, stop: threading.Event
 ) -> None:
-    terminal = sys.stderr.isatty()
-    start = last_line = time.monotonic()
-    first = count()
-    with tqdm.tqdm(
-        total=total, initial=first, desc=what, unit=f" {unit}", disable=not terminal, leave=False
-    ) as bar:
+    shown = progress_line.ProgressLine()
+    start, first = time.monotonic(), count()
+    with shown.in_place():
         while not stop.wait(POLL_SECONDS):
-            finished = count()
-            bar.update(finished - bar.n)
-            now = time.monotonic()
-            if not terminal and now - last_line >= LINE_SECONDS:
-                last_line = now
-                text = line(what, finished, total, finished - first, now - start, unit)
-                print(text, flush=True)
+            if shown.is_due():
+                finished, seconds = count(), time.monotonic() - start
+                shown.tell(line(what, finished, total, finished - first, seconds, unit))
 
 
 def line(

@@ -136,7 +136,8 @@ def _train(
         predict=functools.partial(_predict, task, strategy, team, eval_step, stop),
         faults=faults.Faults.from_environment(team.index, is_restart=heart.is_restart),
     )
-    log, parameters = _run_phases(run, run_phases, max(started, default=0), directory)
+    with run.announcer.in_place():
+        log, parameters = _run_phases(run, run_phases, max(started, default=0), directory)
     return _conclude(run, parameters, log, directory)
 
 

@@ -3,6 +3,7 @@ import sys
 import threading
 
 from data_pipeline import progress
+from tfrecords import progress_line
 
 
 def test_a_line_says_how_much_how_fast_and_how_long():
@@ -22,7 +23,7 @@ def test_without_progress_there_is_no_estimate():
 
 
 def test_lines_are_printed_elsewhere_than_on_a_terminal(monkeypatch, capsys):
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0)
+    monkeypatch.setattr(progress_line, "PRINT_SECONDS", 0)
     monkeypatch.setattr(progress, "POLL_SECONDS", 0.001)
     counted = threading.Semaphore(0)
 
@@ -39,7 +40,7 @@ def test_lines_are_printed_elsewhere_than_on_a_terminal(monkeypatch, capsys):
 
 
 def test_the_work_goes_on_when_nobody_reads_its_progress(monkeypatch, capsys):
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0)
+    monkeypatch.setattr(progress_line, "PRINT_SECONDS", 0)
     monkeypatch.setattr(progress, "POLL_SECONDS", 0.001)
     complaints = []
     monkeypatch.setattr(threading, "excepthook", complaints.append)
@@ -47,7 +48,8 @@ def test_the_work_goes_on_when_nobody_reads_its_progress(monkeypatch, capsys):
     os.close(reading)
     counted = threading.Semaphore(0)
     with os.fdopen(writing, "wb", buffering=0) as pipe:
-        unread = type("Unread", (), {"write": lambda _, text: pipe.write(text.encode())})
+        methods = {"write": lambda _, text: pipe.write(text.encode()), "isatty": lambda _: False}
+        unread = type("Unread", (), methods)
         monkeypatch.setattr(sys, "stdout", unread())
         with progress.shown("Writing", 10, lambda: counted.release() or 3):
             for _ in range(2):

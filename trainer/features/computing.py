@@ -76,8 +76,9 @@ class Computing:
                 pending, since = [], time.monotonic()
             run.stop.check(run.workers.any)
             if run.announcer.is_due():
-                run.announcer.say(
-                    f"  features of {split}: {table.num_done:,} of {table.num_rows:,} images",
+                done = table.num_done + sum(map(len, pending))
+                run.announcer.tell(
+                    f"  features of {split}: {done:,} of {table.num_rows:,} images",
                     int(run.counters.global_step),
                 )
         if pending:

@@ -97,14 +97,16 @@ def _losses(
     step = _step(task, strategy, phase, rate)
     announcer, losses = progress.Announcer(len(tried)), list[float]()
     batches = zip(tried, _batches(task, strategy), strict=False)
-    for index, (learning_rate, batch) in enumerate(batches):
-        rate.assign(learning_rate)
-        seed = tf.constant([task.config.seed, index], tf.int64)
-        losses.append(float(step(batch, seed)["loss"]))
-        if announcer.is_due():
-            announcer.say(f"  learning rate {learning_rate:.1e} | loss {losses[-1]:.4f}", index)
-        if curve.has_diverged(losses):
-            break
+    with announcer.in_place():
+        for index, (learning_rate, batch) in enumerate(batches):
+            rate.assign(learning_rate)
+            seed = tf.constant([task.config.seed, index], tf.int64)
+            losses.append(float(step(batch, seed)["loss"]))
+            if announcer.is_due():
+                text = f"  learning rate {learning_rate:.1e} | loss {losses[-1]:.4f}"
+                announcer.tell(text, index)
+            if curve.has_diverged(losses):
+                break
     return losses
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-LINE_SECONDS = 10.0
+from tfrecords import progress_line
 
 
 class Window:
@@ -85,7 +85,7 @@ class Window:
 
 
 class Announcer:
-    """Prints a line now and then, with the time that is left.
+    """Says now and then how far a run is, with the time that is left.
 
     Args:
       total_steps: of all phases.
@@ -93,9 +93,13 @@ class Announcer:
 
     def __init__(self, total_steps: int):
         self._total_steps = total_steps
-        self._last_line = time.perf_counter()
+        self._line = progress_line.ProgressLine()
         self._seconds = 0.0
         self._steps = 0
+
+    def in_place(self) -> contextlib.AbstractContextManager[None]:
+        """Inside, what `tell` says is one line that is rewritten, where there is a terminal."""
+        return self._line.in_place()
 
     def note(self, steps: int, seconds: float) -> None:
         """Counts steps that took so long, for the estimate."""
@@ -103,17 +107,24 @@ class Announcer:
         self._seconds += seconds
 
     def is_due(self) -> bool:
-        """Whether the user has waited for a line for ten seconds."""
-        return time.perf_counter() - self._last_line >= LINE_SECONDS
+        """Whether the user has waited long enough for `tell`."""
+        return self._line.is_due()
+
+    def tell(self, text: str, global_step: int, *further: str) -> None:
+        """Says how far the run is: the text, what is left, and what a narrow terminal may cut."""
+        left = self._left(global_step)
+        self._line.tell(" | ".join([text, *([f"{left} left"] if left else []), *further]))
 
     def say(self, text: str, global_step: int) -> None:
-        """Prints `text` and what is left after `global_step`, at the most."""
-        self._last_line = time.perf_counter()
+        """Prints a line that stays: the text, and what is left after `global_step`, at the most."""
+        left = self._left(global_step)
+        self._line.say(f"{text} | {left} left at most" if left else text)
+
+    def _left(self, global_step: int) -> str | None:
         left = self._total_steps - global_step
         if not self._steps or left <= 0:
-            print(text, flush=True)
-            return
-        print(f"{text} | {clock(left * self._seconds / self._steps)} left at most", flush=True)
+            return None
+        return clock(left * self._seconds / self._steps)
 
 
 def clock(seconds: float) -> str:

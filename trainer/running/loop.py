@@ -94,6 +94,7 @@ class PhaseLoop:
         )
         self._memory_key = planning.memory_key(config, phase, run.task.image_size)
         self._window = progress.Window(config.global_batch_size)
+        self._latest: dict[str, float] | None = None  # of the window before
         self._epoch_steps = epoch_steps.EpochSteps(
             run,
             phase,
@@ -220,6 +221,8 @@ class PhaseLoop:
                     self._save()
             if stops:
                 self._run.stop.leave()
+            if self._run.announcer.is_due():
+                self._tell_progress()
 
     def _save(self) -> None:
         self._run.faults.before_save(self._run.directory / self._phase.name)
@@ -246,10 +249,10 @@ class PhaseLoop:
 
     def _log_window(self, log: events.EventLog) -> str | None:
         """Writes and says what the steps since the last line gave; returns what has gone wrong."""
-        counters, announcer = self._run.counters, self._run.announcer
+        counters = self._run.counters
         values, wrong, is_skipped = self._count_window()
         seconds = values.pop("seconds")
-        announcer.note(len(is_skipped), seconds)
+        self._run.announcer.note(len(is_skipped), seconds)
         epochs_left = self._phase.epochs - int(counters.epoch)
         advice = self._epoch_steps.input_wait.note(values["input_wait_share"], seconds, epochs_left)
         if advice:
@@ -263,15 +266,25 @@ class PhaseLoop:
         for steps_ago, skipped in enumerate(reversed(is_skipped.tolist())):
             if skipped:
                 self._say_skipped(log, steps_ago)
-        if announcer.is_due():
-            announcer.say(
-                f"  step {int(counters.step)}/{self._run.task.steps_per_epoch}"
-                f" | loss {values['loss']:.4f}{validation.best(self._run)}"
-                f" | {values['images_per_second']:,.0f} images/s"
-                f" | waiting for input {values['input_wait_share']:.0%}",
-                global_step,
-            )
+        self._latest = values
         return wrong
+
+    def _tell_progress(self) -> None:
+        """Says how far the epoch is, with what the last steps gave that are counted."""
+        run, values = self._run, self._latest
+        further = []
+        if values is not None:
+            further = [
+                f"{values['images_per_second']:,.0f} images/s",
+                f"loss {values['loss']:.4f}",
+                *validation.best(run),
+                f"waiting for input {values['input_wait_share']:.0%}",
+            ]
+        run.announcer.tell(
+            f"  epoch {self._epoch}: {int(run.counters.step)}/{run.task.steps_per_epoch}",
+            int(run.counters.global_step),
+            *further,
+        )
 
     def _say_skipped(self, log: events.EventLog, steps_ago: int) -> None:
         counters, task = self._run.counters, self._run.task

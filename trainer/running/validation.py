@@ -40,15 +40,15 @@ def validate(run: Run, phase: phases.Phase, log: events.EventLog) -> None:
             log.text("validation", "alarm", global_step, alarm.text)
 
 
-def best(run: Run) -> str:
+def best(run: Run) -> list[str]:
     """Returns the best validation so far for a line of the terminal; nothing before the first."""
     if not int(run.counters.best_step):
-        return ""
+        return []
     monitor = run.task.config.monitor
     value, loss = (float(value) for value in run.counters.best_rank)
     if monitor == "loss" or value == float("inf"):
-        return f" | best validation loss {loss:.4f}"
-    return f" | best validation {'AUC' if monitor == 'auc' else monitor} {-value:.4f}"
+        return [f"best validation loss {loss:.4f}"]
+    return [f"best {'AUC' if monitor == 'auc' else monitor} {-value:.4f}"]
 
 
 def _note_best(run: Run, values: dict[str, float | None]) -> bool:

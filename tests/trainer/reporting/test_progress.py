@@ -101,14 +101,15 @@ def test_before_the_first_step_nothing_is_estimated(now, capsys):
     assert capsys.readouterr().out == "epoch 1\n"
 
 
-def test_a_line_is_due_ten_seconds_after_the_last_one(now, capsys):
+def test_how_far_it_is_has_what_is_left_before_what_may_be_cut(capsys):
     announcer = progress.Announcer(total_steps=100)
-    now[0] += 9.5
-    assert not announcer.is_due()
-    now[0] += 0.5
-    assert announcer.is_due()
-    announcer.say("line", global_step=1)
-    assert not announcer.is_due()
+    announcer.tell("epoch 1: 2/10", 2, "loss 0.5", "3 images/s")
+    announcer.note(steps=2, seconds=4.0)
+    announcer.tell("epoch 1: 2/10", 2, "loss 0.5", "3 images/s")
+    assert capsys.readouterr().out.splitlines() == [
+        "epoch 1: 2/10 | loss 0.5 | 3 images/s",
+        "epoch 1: 2/10 | 3:16 left | loss 0.5 | 3 images/s",
+    ]
 
 
 @pytest.mark.parametrize(
