@@ -9,6 +9,7 @@ import collections
 import concurrent.futures
 import contextlib
 import dataclasses
+import fcntl
 import functools
 import os
 import pathlib
@@ -27,6 +28,7 @@ from tfrecords import exits
 IN_FLIGHT = 4  # requests that wait at a child, so that it never waits for the next one
 _THREADS_PER_CHILD = 5  # one more than that, which reads
 _AHEAD = 3  # results for each thread that are in memory before their turn
+_PIPE_BYTES = 1 << 20  # 1 MiB, as much as Linux gives without asking
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # more would only cost memory
     # glibc would give the memory of each picture back; to get it anew takes a tenth of all time.
@@ -190,6 +192,13 @@ class Isolation:
         suspect.is_suspect = True
 
 
+def _widen(*pipes: IO[bytes]) -> None:
+    """Lets whole images lie in pipes, which hold 64 KiB; else both sides wait for each other."""
+    with contextlib.suppress(AttributeError, OSError):  # not on macOS; a user may have too many
+        for pipe in pipes:
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
 class _Child:
     """One child, from its start to its death."""
 
@@ -222,6 +231,7 @@ class _Child:
             )
         except OSError as error:
             raise exits.MachineError(f"No process can be started: {error}") from error
+        _widen(child._requests, child._answers)
         try:
             messages.receive(child._answers)
         except EOFError as error:
