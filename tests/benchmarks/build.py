@@ -1,8 +1,8 @@
 """The build beside a bare process pool and its peers: python -m tests.benchmarks.build --help.
 
-Painted JPEGs of 500x375, shrunk to 256 pixels. The pool only reads, decodes, resizes and encodes,
-and keeps nothing: nobody can be faster. All of them are whole commands; how long each takes for a
-few images is shown apart, as its start.
+Painted JPEGs of 500x375, shrunk to 256 pixels; with `--pixels=256x256` nothing is to be shrunk. The
+pool only reads, decodes, resizes and encodes, and keeps nothing. All of them are whole commands;
+how long each takes for a few images is shown apart, as its start.
 """
 
 import argparse
@@ -69,13 +69,19 @@ def _img2dataset(
 
 
 def measured(
-    directory: pathlib.Path, images: int, workers: int, times: int, other_python: str | None
+    directory: pathlib.Path,
+    images: int,
+    pixels: str,
+    workers: int,
+    times: int,
+    other_python: str | None,
 ) -> list[dict]:
     """Returns a row of numbers for each command."""
     rows = []
-    few, all_of_them = directory / f"few-{FEW}", directory / f"all-{images}"
-    photographs.folder(few, FEW)
-    photographs.folder(all_of_them, images)
+    few, all_of_them = directory / f"{FEW}-{pixels}", directory / f"{images}-{pixels}"
+    width, height = map(int, pixels.split("x"))
+    photographs.folder(few, FEW, (width, height))
+    photographs.folder(all_of_them, images, (width, height))
     output = directory / "output"
     starts = side_by_side.alternating(commands(few, output, workers, other_python), times, output)
     runs = side_by_side.alternating(
@@ -88,6 +94,7 @@ def measured(
                 "name": name,
                 "workers": workers,
                 "images": images,
+                "pixels": pixels,
                 **dataclasses.asdict(run),
                 "start_seconds": starts[name].seconds,
                 "start_cpu_seconds": starts[name].cpu_seconds,
@@ -132,6 +139,7 @@ def show(rows: Sequence[dict]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=5000)
+    parser.add_argument("--pixels", default="500x375", help="width and height of the images")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--img2dataset_python", help="a Python that has img2dataset")
@@ -142,7 +150,12 @@ def main() -> None:
         rows = []
         for workers in given.workers:
             rows += measured(
-                directory, given.images, workers, given.times, given.img2dataset_python
+                directory,
+                given.images,
+                given.pixels,
+                workers,
+                given.times,
+                given.img2dataset_python,
             )
     show(rows)
     if not given.img2dataset_python:
