@@ -28,6 +28,9 @@ _SUFFIX = ".jsonl"
 _MAY_PASS = frozenset({UNREADABLE, Reason.OUT_OF_MEMORY, Reason.CRASHED, Reason.TIMEOUT})
 
 
+Found = tuple[Facts | Reject, Stored | None]
+
+
 @dataclasses.dataclass(frozen=True)
 class Batch:
     """References to be looked at by one worker at one go.
@@ -51,7 +54,7 @@ def scan(batch: Batch) -> int:
     lines = []
     with spool.Writer(batch.room) as kept:
         looks = calls.ahead(
-            decoder.PROGRAM, lambda reference: look(reference, batch.image_size), batch.references
+            decoder.PROGRAM, lambda reference: _begin(reference, batch.image_size), batch.references
         )
         for reference, (found, stored) in looks:
             if stored:
@@ -73,25 +76,36 @@ def _save(directory: pathlib.Path, lines: Sequence[str]) -> pathlib.Path:
     return directory / name
 
 
-def look(reference: Reference, image_size: int) -> tuple[Facts | Reject, Stored | None]:
+def look(reference: Reference, image_size: int) -> Found:
     """Returns the facts of a file, or why it cannot be used; and what is stored of it.
 
     What is stored comes without its bytes where these are the file's own.
     """
+    return _begin(reference, image_size)()
+
+
+def _begin(reference: Reference, image_size: int) -> Callable[[], Found]:
+    """Reads a file and has it decoded; returns what waits for that."""
     try:
         faults.before("read")
         data = reference.location.read()
     except OSError as error:
-        return Reject(reference.image_id, UNREADABLE, error.strerror or str(error)), None
+        reject = Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
+        return lambda: (reject, None)
     looked = calls.submit(decoder.PROGRAM, "look", data, image_size)
     sha256 = hashlib.sha256(data).hexdigest()  # meanwhile
-    found: Appearance | Rejection = looked.result()
+    return lambda: _found(reference, sha256, len(data), looked.result())
+
+
+def _found(
+    reference: Reference, sha256: str, num_bytes: int, found: Appearance | Rejection
+) -> Found:
     if isinstance(found, Rejection):
         return Reject(reference.image_id, found.reason, found.detail), None
     header = found.header
     facts = Facts(
         sha256=sha256,
-        num_bytes=len(data),
+        num_bytes=num_bytes,
         format=header.format,
         mode=header.mode,
         width=header.width,

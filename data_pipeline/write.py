@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from data_pipeline import faults, spool
@@ -154,7 +154,7 @@ def _write_records(task: Task, path: pathlib.Path) -> Sidecar:
         places = task.places or [None] * len(task.shard.items)
         items = zip(task.shard.items, places, strict=True)
         for ((reference, _), _), stored in calls.ahead(
-            decoder.PROGRAM, lambda item: _store(*item, task), items
+            decoder.PROGRAM, lambda item: _begin(*item, task), items
         ):
             if isinstance(stored, Reject):
                 rejects.append(stored)
@@ -187,22 +187,34 @@ def _stored(stored: image_policy.Stored) -> tuple[Any, ...]:
     return (*size, found.quality, found.subsampling, found.exif)
 
 
-def _store(item: Scanned, place: spool.Place | None, task: Task) -> image_policy.Stored | Reject:
-    """Returns what the scan has made of an image; what is not kept is made now."""
+def _begin(
+    item: Scanned, place: spool.Place | None, task: Task
+) -> Callable[[], image_policy.Stored | Reject]:
+    """Fetches what the scan has made of an image, or has it made; returns what waits for that."""
     if place and not place.is_original and (kept := place.read()):
-        return kept
+        return lambda: kept
     reference, facts = item
     try:
         faults.before("read")
         data = reference.location.read()
     except OSError as error:
-        return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
+        reject = Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
+        return lambda: reject
     if hashlib.sha256(data).hexdigest() != facts.sha256:
-        return Reject(reference.image_id, CHANGED, "its bytes changed while the dataset was built")
+        reject = Reject(
+            reference.image_id, CHANGED, "its bytes changed while the dataset was built"
+        )
+        return lambda: reject
     if place and place.is_original:
-        return image_policy.Stored(data, place.width, place.height, True, False)
+        original = image_policy.Stored(data, place.width, place.height, True, False)
+        return lambda: original
     asked = calls.submit(decoder.PROGRAM, "store", data, task.image_size, task.alike)
-    stored = asked.result()
+    return lambda: _made(reference, asked.result())
+
+
+def _made(
+    reference: Reference, stored: image_policy.Stored | image_policy.Rejection
+) -> image_policy.Stored | Reject:
     if isinstance(stored, image_policy.Rejection):
         return Reject(reference.image_id, stored.reason, stored.detail)
     return stored

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import fcntl
 import functools
+import itertools
 import os
 import pathlib
 import queue
@@ -26,8 +27,9 @@ from data_pipeline.isolation.child import Program, Reason
 from tfrecords import exits
 
 IN_FLIGHT = 4  # requests that wait at a child, so that it never waits for the next one
-_THREADS_PER_CHILD = 5  # one more than that, which reads
-_AHEAD = 3  # results for each thread that are in memory before their turn
+_THREADS_PER_CHILD = 2  # one waits while the other one reads
+_AT_ONCE = 4  # items that a thread reads before it waits; each change of threads costs time
+_AHEAD = 2  # that many for each thread may be in memory before their turn
 _PIPE_BYTES = 1 << 20  # 1 MiB, as much as Linux gives without asking
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # more would only cost memory
@@ -59,23 +61,35 @@ def share(program: Program, number: int) -> None:
 
 
 def ahead(
-    program: Program, function: Callable[[Item], Found], items: Iterable[Item]
+    program: Program, begin: Callable[[Item], Callable[[], Found]], items: Iterable[Item]
 ) -> Iterator[tuple[Item, Found]]:
-    """Yields items in order with what a function finds, which reads a file and waits for a child.
+    """Yields items in order with what was found of each.
 
-    Threads call it ahead, so many that they keep all children of the program at work.
+    Threads go ahead, so many that they keep all children of the program at work.
+
+    Args:
+      program: whose children are asked.
+      begin: reads a file and asks a child; returns what waits for the answer.
+      items: what it is called with.
     """
     num_threads = _THREADS_PER_CHILD * _shared(program).number
-    waiting: collections.deque[tuple[Item, concurrent.futures.Future[Found]]] = collections.deque()
+    waiting: collections.deque[tuple[list[Item], concurrent.futures.Future[list[Found]]]]
+    waiting = collections.deque()
+    left = iter(items)
     with concurrent.futures.ThreadPoolExecutor(num_threads) as threads:
-        for item in items:
-            waiting.append((item, threads.submit(function, item)))
+        while some := list(itertools.islice(left, _AT_ONCE)):
+            waiting.append((some, threads.submit(_all, begin, some)))
             if len(waiting) > _AHEAD * num_threads:
-                done, future = waiting.popleft()
-                yield done, future.result()
+                done, found = waiting.popleft()
+                yield from zip(done, found.result(), strict=True)
         while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()
+            done, found = waiting.popleft()
+            yield from zip(done, found.result(), strict=True)
+
+
+def _all(begin: Callable[[Item], Callable[[], Found]], items: list[Item]) -> list[Found]:
+    begun = [begin(item) for item in items]
+    return [wait() for wait in begun]
 
 
 _LOCK = threading.Lock()
