@@ -213,7 +213,7 @@ def _build(
             break
         survey = survey.without(rejects)
         planned = _plan(config, survey)
-    mark.unlink()  # a worker that its runner has given up may still be at work, and must stop
+    attempt.end(mark)  # a worker that its runner has given up may still be at work, and must stop
     built = publish.publish(
         config,
         survey,

@@ -64,15 +64,7 @@ def extract(
         with progress.shown(
             "Searching", num_videos, lambda: extraction.count(directory) - before, "videos"
         ):
-            transform = stages.ExtractFaces(jobs.places(config.source_path, mark))
-            jobs.run(
-                "ExtractFaces",
-                transform,
-                batches,
-                num_workers,
-                data_dir=config.data_dir,
-                beam_options=config.beam_options,
-            )
+            jobs.run(config, "ExtractFaces", stages.ExtractFaces, batches, num_workers, mark)
     found = known.faces()
     console.say_faces(config, found)
     refusals.check_rejects(config, listing.num_listed, found.listing.rejects)
@@ -105,15 +97,7 @@ def look(
             seconds, stages.SECONDS_PER_DECODER, config.num_workers
         )
         with progress.shown("Scanning", num_images, lambda: scan.count(cache) - before):
-            transform = stages.ScanFiles(jobs.places(config.source_path, mark))
-            jobs.run(
-                "ScanFiles",
-                transform,
-                batches,
-                num_workers,
-                data_dir=config.data_dir,
-                beam_options=config.beam_options,
-            )
+            jobs.run(config, "ScanFiles", stages.ScanFiles, batches, num_workers, mark)
         known.reload()
     scanned, rejects = [], list(listing.rejects)
     for reference in listing.references:

@@ -16,7 +16,7 @@ from data_pipeline import faults, spool
 from data_pipeline.images import decoder, encoding, image_policy
 from data_pipeline.isolation import calls
 from data_pipeline.planning.plan import Scanned, ShardPlan
-from data_pipeline.references import CHANGED, UNREADABLE, Reference, Reject
+from data_pipeline.references import CHANGED, UNREADABLE, Facts, Reference, Reject
 from data_pipeline.running import attempt
 from tfrecords import exits, framing, schema
 
@@ -153,7 +153,7 @@ def _write_records(task: Task, path: pathlib.Path) -> Sidecar:
     with framing.RecordWriter(path) as writer:
         places = task.places or [None] * len(task.shard.items)
         items = zip(task.shard.items, places, strict=True)
-        for ((reference, _), _), stored in calls.ahead(
+        for ((reference, facts), _), stored in calls.ahead(
             decoder.PROGRAM, lambda item: _begin(*item, task), items
         ):
             if isinstance(stored, Reject):
@@ -163,7 +163,7 @@ def _write_records(task: Task, path: pathlib.Path) -> Sidecar:
             writer.write(_record(reference, stored).serialize())
             originals += stored.is_original
             repaired += stored.is_repaired
-            kept.append(_stored(stored))
+            kept.append(_stored(stored, facts))
             for target, index in reference.targets.items():
                 counts[target][str(index)] += 1
         faults.before("fsync")
@@ -181,8 +181,8 @@ def _write_records(task: Task, path: pathlib.Path) -> Sidecar:
     )
 
 
-def _stored(stored: image_policy.Stored) -> tuple[Any, ...]:
-    found = encoding.read(stored.jpeg)
+def _stored(stored: image_policy.Stored, facts: Facts) -> tuple[Any, ...]:
+    found = facts if stored.is_original else encoding.read(stored.jpeg)
     size = len(stored.jpeg), stored.width, stored.height
     return (*size, found.quality, found.subsampling, found.exif)
 

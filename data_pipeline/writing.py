@@ -65,15 +65,7 @@ def run(
         )
         total = sum(len(shard.items) for shard in planned.shards)
         with progress.shown("Writing", total, lambda: _count_written(directory, planned)):
-            transform = stages.WriteShards(jobs.places(config.source_path, mark))
-            jobs.run(
-                "WriteShards",
-                transform,
-                tasks,
-                num_workers,
-                data_dir=config.data_dir,
-                beam_options=config.beam_options,
-            )
+            jobs.run(config, "WriteShards", stages.WriteShards, tasks, num_workers, mark)
     sidecars = [write.done(directory, shard) for shard in planned.shards]
     lost = [s.name for s, sidecar in zip(planned.shards, sidecars, strict=True) if not sidecar]
     if lost:

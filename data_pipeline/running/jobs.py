@@ -1,29 +1,35 @@
 """Runs a stage as users know it: what fails is told in their words."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from data_pipeline.running import failures, stages
-
-
-def places(source: pathlib.Path | None, mark: pathlib.Path) -> list[str]:
-    """Returns what each worker must see: the mark of the attempt, and the source."""
-    return [str(mark)] if source is None else [str(mark), str(source.absolute())]
+from data_pipeline.config import BuildConfig
+from data_pipeline.running import attempt, failures, stages
 
 
 def run(
+    config: BuildConfig,
     name: str,
-    transform: stages.Stage,
-    elements: Sequence[object],
+    stage: Callable[[Sequence[str]], stages.Stage],
+    tasks: Sequence[object],
     num_workers: int,
-    *,
-    data_dir: str,
-    beam_options: Sequence[str],
+    mark: pathlib.Path,
 ) -> None:
-    """Runs a stage over its elements and waits for it; the arguments are those of `stages.run`.
+    """Runs a stage over its tasks and waits for it.
+
+    Args:
+      config: of the build.
+      name: of the step, in CamelCase.
+      stage: makes the stage of what each worker must see.
+      tasks: its input.
+      num_workers: see `stages.run`.
+      mark: of the attempt.
 
     Raises:
       UsageError, DataError, MachineError: see `failures.told`.
     """
-    with failures.told(data_dir):
-        stages.run(name, transform, elements, num_workers, beam_options=beam_options)
+    source = config.source_path
+    places = [str(mark)] if source is None else [str(mark), str(source.absolute())]
+    with failures.told(config.data_dir):
+        handed = attempt.hand_over(mark, name, tasks)
+        stages.run(name, stage(places), handed, num_workers, beam_options=config.beam_options)

@@ -1,13 +1,12 @@
 """The Beam pipelines: extract faces, scan files, write shards.
 
-They are linear, with one leaf, and only references travel.
+They are linear, with one leaf, and only the names of tasks travel.
 
 Results are left in files, not in collections: that works alike on every runner, can be counted
 while a runner is at work, and outlives it.
 """
 
 import os
-import pickle
 from collections.abc import Sequence
 
 import apache_beam as beam
@@ -27,7 +26,7 @@ DECODERS_PER_PROCESS = 4
 
 
 class ExtractFaces(beam.PTransform):
-    """extraction.Batch, pickled -> the number of videos searched (int)."""
+    """Where an extraction.Batch lies -> the number of videos searched (int)."""
 
     is_for_decoders = False
 
@@ -43,7 +42,7 @@ class ExtractFaces(beam.PTransform):
 
 
 class ScanFiles(beam.PTransform):
-    """scan.Batch, pickled -> the number of references looked at (int)."""
+    """Where a scan.Batch lies -> the number of references looked at (int)."""
 
     is_for_decoders = True
 
@@ -57,7 +56,7 @@ class ScanFiles(beam.PTransform):
 
 
 class WriteShards(beam.PTransform):
-    """write.Task, pickled -> the name of a shard that is written (str)."""
+    """Where a write.Task lies -> the name of a shard that is written (str)."""
 
     is_for_decoders = True
 
@@ -73,38 +72,35 @@ class WriteShards(beam.PTransform):
 Stage = ExtractFaces | ScanFiles | WriteShards
 
 
-# Elements are pickled once, here: Beam would do it in Python, object by object, and several times.
-
-
-def _extract(batch: bytes, places: Sequence[str]) -> int:
+def _extract(batch: str, places: Sequence[str]) -> int:
     attempt.check(*places)
-    return extraction.extract(pickle.loads(batch))  # noqa: S301 - the build's own
+    return extraction.extract(attempt.take(batch))
 
 
-def _scan(batch: bytes, places: Sequence[str]) -> int:
+def _scan(batch: str, places: Sequence[str]) -> int:
     attempt.check(*places)
-    return scan.scan(pickle.loads(batch))  # noqa: S301 - the build's own
+    return scan.scan(attempt.take(batch))
 
 
-def _write(task: bytes, places: Sequence[str]) -> str:
+def _write(task: str, places: Sequence[str]) -> str:
     attempt.check(*places)
-    return write.write(pickle.loads(task))  # noqa: S301 - the build's own
+    return write.write(attempt.take(task))
 
 
 def run(
     name: str,
     transform: Stage,
-    elements: Sequence[object],
+    tasks: Sequence[str],
     num_workers: int,
     *,
     beam_options: Sequence[str] = (),
 ) -> None:
-    """Runs a stage over its elements and waits for it.
+    """Runs a stage over its tasks and waits for it.
 
     Args:
       name: of the step, in CamelCase.
       transform: the stage.
-      elements: its input.
+      tasks: where each of them lies, see `attempt.hand_over`.
       num_workers: processes that do its work, see `processes`; unless `beam_options` choose
         another runner.
       beam_options: further options of Beam, which choose another runner.
@@ -117,17 +113,17 @@ def run(
     if strict_options.has_runner(options):
         options = strict_options.parse([*java.launcher(beam_options), *beam_options])
         with job_server.reached(strict_options.job_endpoint(options)):
-            _run(name, transform, elements, None, options)
+            _run(name, transform, tasks, None, options)
         return
     runner, local_flags = local_runner.make(*processes(num_workers, transform.is_for_decoders))
     options = strict_options.parse([*local_flags, *beam_options])
-    local_runner.watched(lambda: _run(name, transform, elements, runner, options))
+    local_runner.watched(lambda: _run(name, transform, tasks, runner, options))
 
 
 def _run(
     name: str,
     transform: Stage,
-    elements: Sequence[object],
+    tasks: Sequence[str],
     runner: fn_runner.FnApiRunner | None,
     options: strict_options.Options,
 ) -> None:
@@ -136,8 +132,7 @@ def _run(
     except ValueError as error:
         raise exits.UsageError(f"Beam refuses its options: {error}") from error
     with pipeline:
-        pickles = [pickle.dumps(element, pickle.HIGHEST_PROTOCOL) for element in elements]
-        _ = pipeline | f"Create{name}" >> beam.Create(pickles) | name >> transform
+        _ = pipeline | f"Create{name}" >> beam.Create(tasks) | name >> transform
 
 
 def processes(num_workers: int, is_for_decoders: bool) -> tuple[int, int]:

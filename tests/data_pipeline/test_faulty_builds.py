@@ -15,7 +15,7 @@ from tests.data_pipeline import forked, painted
 from tfrecords import dataset, directories, exits, names
 
 # How often a build over an older dataset does each of them; the extraction is that of videos.
-TIMES = {"list": 1, "scan": 1, "read": 24, "write": 25, "fsync": 10, "rename": 11, "remove": 17}
+TIMES = {"list": 1, "scan": 1, "read": 24, "write": 30, "fsync": 10, "rename": 11, "remove": 17}
 MOMENTS = [(operation, number + 1) for operation in TIMES for number in range(TIMES[operation])]
 KILLS = sorted(random.Random(5).sample(MOMENTS, 30))
 

@@ -21,7 +21,8 @@ def _task(tmp_path, contents):
         location = File(str(path), len(content), path.stat().st_mtime_ns)
         reference = Reference(f"real/{index}.jpg", location, {"label": index % 2}, "g")
         sha256 = hashlib.sha256(content).hexdigest()
-        items.append((reference, Facts(sha256, len(content), "JPEG", "RGB", 24, 16)))
+        facts = Facts(sha256, len(content), "JPEG", "RGB", 24, 16, quality=90, subsampling="4:2:0")
+        items.append((reference, facts))
     shard = plan.ShardPlan("tiny-train.tfrecord-00000-of-00001", "train", tuple(items))
     mark = tmp_path / ".attempt-1"
     mark.touch()
