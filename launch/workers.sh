@@ -6,20 +6,35 @@
 #
 # All workers read the same dataset from --data_dir; the first one alone writes to --run_dir. A lost
 # worker ends the others with exit code 75: the same command goes on from the last checkpoint.
+# PYTHON chooses the interpreter, PORT the port of each machine of a SLURM job.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python}
 
+fail() {  # exit code, words
+  echo "launch/workers.sh: $2" >&2
+  exit "$1"
+}
+
 if [[ -n ${SLURM_PROCID:-} ]]; then
-  mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
-  workers=("${hosts[@]/%/:${PORT:-2222}}")
+  # A port of its own for each job: those of several may share a machine.
+  port=${PORT:-$((10000 + ${SLURM_JOB_ID:-0} % 20000))}
+  nodes=${SLURM_STEP_NODELIST:-$SLURM_JOB_NODELIST}
+  hosts=$(scontrol show hostnames "$nodes") || fail 4 "scontrol does not know the machines $nodes."
+  mapfile -t workers < <(sed "s/\$/:$port/" <<< "$hosts")
+  if ((${SLURM_NTASKS:-${#workers[@]}} != ${#workers[@]})); then
+    fail 2 "each machine must have one task. Received: $SLURM_NTASKS tasks on ${#workers[@]} machines. \
+Use --ntasks-per-node=1."
+  fi
 else
-  number=${1:?the number of workers, then the flags of trainer.main}
-  shift
-  mapfile -t workers < <("$python" -c "
+  [[ ${1:-} =~ ^[1-9][0-9]*$ ]] || fail 2 "the number of workers comes first, as in \
+bash launch/workers.sh 2 --dataset=my_faces. Received: ${1:-nothing}."
+  addresses=$("$python" -c "
 import socket
-sockets = [socket.create_server(('127.0.0.1', 0)) for _ in range($number)]
-print(*(f'127.0.0.1:{each.getsockname()[1]}' for each in sockets), sep='\n')")
+sockets = [socket.create_server(('127.0.0.1', 0)) for _ in range($1)]
+print(*(f'127.0.0.1:{each.getsockname()[1]}' for each in sockets), sep='\n')") || fail 4 "$python does not find free ports."
+  mapfile -t workers <<< "$addresses"
+  shift
 fi
 list=$(printf ',"%s"' "${workers[@]}")
 
@@ -34,12 +49,15 @@ if [[ -n ${SLURM_PROCID:-} ]]; then
   train "$SLURM_PROCID" "$@"
 fi
 
+# Each worker in a process group of its own: a Ctrl-C comes to them from here alone, and once, as a
+# second signal would end them without saving.
+set -m
 processes=()
+trap 'kill -TERM "${processes[@]}" 2>/dev/null || true' TERM INT
 for index in "${!workers[@]}"; do
   train "$index" "$@" &
   processes+=($!)
 done
-trap 'kill -TERM "${processes[@]}" 2>/dev/null' TERM INT
 
 # Of several ends that differ the one that says most: 0 if all is well, 75 if some lost another.
 code=0

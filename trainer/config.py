@@ -237,6 +237,11 @@ class TrainConfig:
             ),
             (("cached_views",), "--mixup_alpha=0", not self.mixup_alpha),
             (("cached_views",), "a --strategy of one process", is_one_process),
+            (
+                ("steps_per_call",),
+                "--strategy=default, one_device or mirrored",
+                self.strategy in ("default", "one_device", "mirrored"),
+            ),
         ):
             for name in names:
                 value = getattr(self, name)

@@ -32,10 +32,16 @@ def fits(task: Task) -> bool:
 
 
 class DecodedImages:
-    """The decoded images of a training split; made by one pass over its records."""
+    """The decoded images of a training split; made by one pass over its records.
 
-    def __init__(self, task: Task):
+    Args:
+      task: whose images they are.
+      part: of each batch, as of `Task.train_batches`; any image may come to be in it.
+    """
+
+    def __init__(self, task: Task, part: tuple[int, int] = input_pipeline.WHOLE):
         self._task = task
+        self._part = part
         policy = policies.POLICIES["none"]
         batches = task.feature_batches("train", policy=policy, view=0, start=0, batch_size=_BATCH)
         count = task.source.split("train").num_examples
@@ -75,13 +81,16 @@ class DecodedImages:
         positions = tf.data.Dataset.range(start, start + len(indices))
         order = tf.data.Dataset.zip(positions, tf.data.Dataset.from_tensor_slices(indices))
         batches = order.map(place).batch(config.global_batch_size, drop_remainder=True)
+        own = functools.partial(input_pipeline.own_rows, part=self._part)
+        if not config.mixup_alpha:  # whose partners may be in any part
+            batches = batches.map(own)
         read = functools.partial(self._read, policy=policy)
         decoded = batches.map(read, num_parallel_calls=READ_THREADS, deterministic=True)
         if config.mixup_alpha:
             mix = functools.partial(
                 mixup.mix, alpha=config.mixup_alpha, seed=config.seed, epoch=epoch
             )
-            decoded = decoded.map(mix)
+            decoded = decoded.map(mix).map(own)
         return decoded.prefetch(input_pipeline.PREFETCH_BATCHES)
 
     def _read(self, batch: dict[str, tf.Tensor], policy: policies.Policy) -> dict[str, tf.Tensor]:

@@ -7,14 +7,14 @@ The environment variable TRAINER_FAULTS names them, separated by semicolons, and
 - `oom@step=S[,replica=R][,above=M]`: from step S on, memory suffices for micro-batches of M
   examples (0, where it is not given: for none) and no more.
 - `nan@step=S[,replica=R]`: the loss of step S is not a number.
-- `kill@step=S[,worker=W]`, `hang@step=S[,worker=W]`: the process is killed, or sleeps for ever,
-  before step S; of several workers all or that one.
+- `kill@step=S[,worker=W]`, `hang@step=S[,worker=W]`, `term@step=S[,worker=W]`: the process is
+  killed, sleeps for ever, or gets SIGTERM, before step S; of several workers all or that one.
 - `kill@save=N`: the process is killed in the middle of its Nth save.
 
 A step is the number of steps done before it, over all phases; without `replica`, all replicas have
 the fault. A fault strikes in each process that comes to its step, so a run that is taken up again
 meets it again while the variable is set. A process that the supervisor of --supervise has started
-again is neither killed nor made to hang.
+again is neither killed nor made to hang or to leave.
 """
 
 import dataclasses
@@ -37,6 +37,7 @@ _SHAPES = {
     ("nan", "step"): {"replica"},
     ("kill", "step"): {"worker"},
     ("hang", "step"): {"worker"},
+    ("term", "step"): {"worker"},
     ("kill", "save"): set(),
 }
 
@@ -46,7 +47,7 @@ class Fault:
     """One fault.
 
     Attributes:
-      kind: `oom`, `nan`, `kill` or `hang`.
+      kind: `oom`, `nan`, `kill`, `hang` or `term`.
       unit: what `number` counts: `step`, from 0, or `save`, from 1.
       replica: the one that has it, or None for all.
       above: the micro-batch up to which memory suffices.
@@ -114,7 +115,7 @@ class Faults:
         """
         faults = parse(environment.get(VARIABLE, ""))
         if is_restart:
-            faults = [fault for fault in faults if fault.kind not in ("kill", "hang")]
+            faults = [fault for fault in faults if fault.kind not in ("kill", "hang", "term")]
         return cls(faults, worker)
 
     @property
@@ -128,6 +129,8 @@ class Faults:
         for fault in self._of("step"):
             if fault.number == step and fault.kind == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if fault.number == step and fault.kind == "term":
+                os.kill(os.getpid(), signal.SIGTERM)
             if fault.number == step and fault.kind == "hang":
                 while True:
                     time.sleep(3600)

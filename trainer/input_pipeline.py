@@ -60,12 +60,10 @@ def for_train(
     examples = records.map(prepare, num_parallel_calls=DECODE_THREADS, deterministic=True)
     if not mixup_alpha:
         return examples.batch(rows, drop_remainder=True).prefetch(PREFETCH_BATCHES)
-    own = slice(part[0] * rows, (part[0] + 1) * rows)
     batches = examples.batch(global_batch_size, drop_remainder=True).map(
         lambda batch: mixup.mix(batch, alpha=mixup_alpha, seed=seed, epoch=epoch)
     )
-    own_rows = batches.map(lambda batch: {name: all_rows[own] for name, all_rows in batch.items()})
-    return own_rows.prefetch(PREFETCH_BATCHES)
+    return batches.map(lambda batch: own_rows(batch, part)).prefetch(PREFETCH_BATCHES)
 
 
 def for_eval(
@@ -125,6 +123,13 @@ def for_features(
     examples = records.map(prepare, num_parallel_calls=DECODE_THREADS, deterministic=True)
     missing = -(source.split(split).num_examples - start) % global_batch_size
     return _in_whole_batches(examples, missing, global_batch_size)
+
+
+def own_rows(batch: dict[str, tf.Tensor], part: tuple[int, int]) -> dict[str, tf.Tensor]:
+    """Returns the rows of one of several workers, of a global batch."""
+    index, count = part
+    rows = batch["position"].shape[0] // count
+    return {name: values[index * rows : (index + 1) * rows] for name, values in batch.items()}
 
 
 def _of_part(records: tf.data.Dataset, part: tuple[int, int], rows: int) -> tf.data.Dataset:

@@ -64,6 +64,7 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
             strategy = strategies.make(
                 config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices
             )
+        stop.take_signals_again()
         team = workers.Workers(strategy)
         task = Task(
             config, team.chief_first(lambda: reader.hold_out(source, config.validation_fraction))

@@ -129,6 +129,10 @@ def test_the_difference_names_both_values_and_fields_that_one_side_lacks():
         ),
         ({"layer_decay": 0.9}, "--layer_decay is of use with --fine_tune_epochs alone"),
         (
+            {"steps_per_call": 8, "strategy": "multi_worker_mirrored"},
+            "--steps_per_call is of use with --strategy=default, one_device or mirrored alone. Re",
+        ),
+        (
             {"class_weights": "balanced", "balanced_sampling": True},
             "--class_weights=balanced and --balanced_sampling even out the classes twice. Use one",
         ),

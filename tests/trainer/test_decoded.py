@@ -32,10 +32,9 @@ def _columns(batches):
 def test_its_batches_are_those_of_the_records(tmp_path, changes):
     directory = tiny.write(tmp_path, train=44, validation=0, group_size=2)
     task = _task(directory, **changes)
-    images = decoded.DecodedImages(task)
-    for place in ({"epoch": 0}, {"epoch": 2, "start_step": 2}):
-        found = _columns(images.train_batches(**place))
-        expected = _columns(task.train_batches(**place))
+    for place, part in (({"epoch": 0}, (0, 1)), ({"epoch": 2, "start_step": 2}, (1, 2))):
+        found = _columns(decoded.DecodedImages(task, part).train_batches(**place))
+        expected = _columns(task.train_batches(**place, part=part))
         assert len(found) == len(expected) > 0
         for batch, other in zip(found, expected, strict=True):
             assert batch.keys() == other.keys()

@@ -1,3 +1,5 @@
+import signal
+
 import pytest
 import tensorflow as tf
 
@@ -53,6 +55,15 @@ def test_the_variable_is_read():
     assert faults.Faults.from_environment(
         environment={"TRAINER_FAULTS": "nan@step=1"}
     ).in_micro_batch()
+
+
+def test_a_process_gets_sigterm_before_a_step(monkeypatch):
+    sent = []
+    monkeypatch.setattr(faults.os, "kill", lambda process, number: sent.append(number))
+    found = faults.Faults(faults.parse("term@step=3"))
+    for step in (2, 3, 4):
+        found.before_step(step)
+    assert sent == [signal.SIGTERM]
 
 
 @pytest.mark.parametrize(("worker", "saves"), [(0, True), (1, False)])

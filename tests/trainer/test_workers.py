@@ -119,7 +119,7 @@ def test_errors_that_mean_a_lost_worker(error, is_lost):
 
 
 @pytest.mark.slow
-def test_a_lost_worker_ends_the_other_and_the_restarted_job_ends_as_one_process_would(
+def test_workers_that_leave_or_are_lost_and_start_again_end_as_one_process_would(
     tmp_path, undisturbed_command
 ):
     tiny.write(tmp_path / "data")
@@ -135,21 +135,39 @@ def test_a_lost_worker_ends_the_other_and_the_restarted_job_ends_as_one_process_
         "--checkpoint_steps=4",
         "--log_steps=2",
     ]
-    environment = {**os.environ, "PYTHON": sys.executable, "TRAINER_FAULTS": "kill@step=7,worker=1"}
-    options = {"cwd": ROOT, "capture_output": True, "text": True, "check": False}
-    killed = subprocess.run(command, env=environment, **options)
-    environment.pop("TRAINER_FAULTS")
+
+    def train(faults=""):
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHON": sys.executable, "TRAINER_FAULTS": faults},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    left = train("term@step=2,worker=1")
+    assert left.returncode == 75
+    # Both of them say so: the signal came to one.
+    assert left.stderr.count("Interrupted; everything is saved. Run the same command again") == 2
+    killed = train("kill@step=7,worker=1")
     assert killed.returncode == 137
+    assert killed.stdout.count("Resuming after 3 steps") == 1
     assert "Another worker was lost. Run the same command again on each" in killed.stderr
     assert not (tmp_path / "run" / "summary.json").exists()
-    resumed = subprocess.run(command, env=environment, **options)
+    resumed = train()
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stdout.count("Resuming after 6 steps") == 1
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["replicas"] == 2
     expected = json.loads((undisturbed_command / "summary.json").read_text())
+    assert summary["weights_sha256"] == expected["weights_sha256"]
     assert summary["test"] == expected["test"]
-    found = events.read_metrics(tmp_path / "run")
-    losses = [line["loss"] for line in found]
-    before = [line["loss"] for line in events.read_metrics(undisturbed_command)]
-    assert losses == pytest.approx(before, abs=1e-6)
+    assert _validations(tmp_path / "run") == pytest.approx(
+        _validations(undisturbed_command), abs=1e-6
+    )
+
+
+def _validations(run):
+    lines = events.read_metrics(run)
+    return [line["loss"] for line in lines if line["split"] == "validation"]

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from tfrecords import exits, reader
 from trainer import config as configs
-from trainer import input_pipeline, run_directory, strategies
+from trainer import input_pipeline, run_directory
 from trainer.augment import policies
 from trainer.features import computing, keys, tables
 from trainer.networks import models
@@ -35,9 +35,7 @@ def applies(config: configs.TrainConfig, phase: phases.Phase) -> bool:
     """Tells whether a phase trains on features that can be computed once."""
     is_fixed = config.augment == "none" or config.cached_views > 0
     is_fixed = is_fixed and not config.mixup_alpha  # which finds other partners in each epoch
-    # Of several workers each would compute all features: it knows no others' rows.
-    is_alone = config.strategy != strategies.MULTI_WORKER
-    return config.feature_cache and phase.first_layer is None and is_fixed and is_alone
+    return config.feature_cache and phase.first_layer is None and is_fixed
 
 
 @contextlib.contextmanager
@@ -47,7 +45,15 @@ def offered(run: Run, phase: phases.Phase) -> Iterator[Run]:
     What is cached stays when the phase is interrupted, and is removed when it is over.
     """
     directory = run.directory.parent / run_directory.FEATURES
-    if not applies(run.task.config, phase):
+    is_alone = run.workers.count == 1
+    if applies(run.task.config, phase) and not is_alone:
+        print(
+            "  The features of the frozen backbone are computed anew in each epoch: of several "
+            "workers each has those of its share of the images, and needs all. A training in one "
+            "process, such as with --strategy=mirrored, computes them once.",
+            flush=True,
+        )
+    if not is_alone or not applies(run.task.config, phase):
         shutil.rmtree(directory, ignore_errors=True)
         yield run
         return

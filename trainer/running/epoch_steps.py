@@ -45,9 +45,11 @@ class EpochSteps:
             profiling.parse(run.task.config.profile_steps),
             run.directory.parent / run_directory.TENSORBOARD / "train",
         )
-        # Several workers would have to change to decoded images at the same moment.
-        reads_images = not run.trains_on_features and run.workers.count == 1
-        self.input_wait = input_wait.InputWait(run.task, reads_images=reads_images)
+        self.input_wait = input_wait.InputWait(
+            run.task,
+            reads_images=not run.trains_on_features,
+            part=(run.workers.index, run.workers.count),
+        )
 
     def calls(self, epoch: int) -> Iterator[list[dict[str, Any]]]:
         """Yields the scalars of the steps of each call, before the next one is made.

@@ -7,7 +7,7 @@ on, which changes no number.
 
 import os
 
-from trainer import decoded
+from trainer import decoded, input_pipeline
 from trainer.augment import policies
 from trainer.task import Task
 
@@ -22,10 +22,14 @@ class InputWait:
     Args:
       task: of the run.
       reads_images: whether the phase does; one on cached features has nothing to be told.
+      part: of each batch that this worker reads. Each of several goes by its own input and memory.
     """
 
-    def __init__(self, task: Task, *, reads_images: bool):
+    def __init__(
+        self, task: Task, *, reads_images: bool, part: tuple[int, int] = input_pipeline.WHOLE
+    ):
         self._task = task
+        self._part = part
         self._is_done = not reads_images
         self._keeps_images = False
         self._waited = 0.0
@@ -54,7 +58,7 @@ class InputWait:
     def start_epoch(self) -> decoded.DecodedImages | None:
         """Returns the images in memory, where the epoch is to take them from there."""
         if self._keeps_images and self.decoded is None:
-            self.decoded = decoded.DecodedImages(self._task)
+            self.decoded = decoded.DecodedImages(self._task, self._part)
         return self.decoded
 
 

@@ -72,6 +72,14 @@ class Interruption:
             with self._lock:  # the process ends in here if the other thread is saving
                 self._save = None
 
+    def take_signals_again(self) -> None:
+        """Takes the signals from whoever has taken them since it was entered.
+
+        TensorFlow does so when it connects to other workers, and leaves SIGTERM without an effect.
+        """
+        for number in _SIGNALS:
+            signal.signal(number, self._note)
+
     def __enter__(self) -> Self:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)

@@ -108,11 +108,31 @@ def test_a_disk_that_is_too_small_is_noticed_before(run_head, monkeypatch):
         run_head("small")
 
 
+def _run(directory, config, num_workers=1):
+    return types.SimpleNamespace(
+        directory=directory / "checkpoints",
+        task=types.SimpleNamespace(config=config),
+        workers=types.SimpleNamespace(count=num_workers),
+    )
+
+
+def test_several_workers_are_told_that_features_are_computed_anew(tmp_path, capsys):
+    config = configs.TrainConfig(model="mobilenet_v2", augment="none", fine_tune_epochs=1)
+    run, (head, fine_tune) = _run(tmp_path, config, num_workers=2), phases.plan(config)
+    with cache.offered(run, head) as offered:
+        assert offered is run
+    assert capsys.readouterr().out == (
+        "  The features of the frozen backbone are computed anew in each epoch: of several workers "
+        "each has those of its share of the images, and needs all. A training in one process, such "
+        "as with --strategy=mirrored, computes them once.\n"
+    )
+    with cache.offered(run, fine_tune):
+        assert not capsys.readouterr().out
+
+
 def test_what_an_earlier_phase_has_left_is_removed(tmp_path):
     config = configs.TrainConfig(model="mobilenet_v2", augment="none", fine_tune_epochs=1)
-    run = types.SimpleNamespace(
-        directory=tmp_path / "checkpoints", task=types.SimpleNamespace(config=config)
-    )
+    run = _run(tmp_path, config)
     (tmp_path / "features").mkdir()
     with cache.offered(run, phases.plan(config)[1]) as offered:
         assert offered is run

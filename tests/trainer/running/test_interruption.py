@@ -65,6 +65,15 @@ def test_the_end_of_the_time_given_is_obeyed_as_a_signal_is(monkeypatch, capsys)
     )
 
 
+def test_signals_that_another_has_taken_are_taken_again():
+    with interruption.Interruption() as stop:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        stop.take_signals_again()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.look()
+    assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_IGN, stop._note)
+
+
 # Locking a mutex twice keeps the main thread in native code for ever: no handler of Python's runs.
 _PROGRAM = """
 import ctypes, os, signal, sys, threading
