@@ -16,12 +16,15 @@ NO_LABEL = "no_label"  # there, without a class
 LABEL_DISAGREES = "label_disagrees"
 
 
+_NOTHING: Mapping[str, str] = {}  # shared, as a large set has millions of references
+
+
 def plain(text: str) -> str:
     """Returns text that strangers wrote, such as file names, as printable ASCII on one line."""
     return ascii(text)[1:-1]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Reference:
     """A file of a source, of which nothing but its name is known.
 
@@ -39,10 +42,10 @@ class Reference:
     targets: Mapping[str, int]
     group_id: str
     split: str | None = None
-    attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    attributes: Mapping[str, str] = dataclasses.field(default_factory=lambda: _NOTHING)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Video(Reference):
     """A video, which becomes a reference for each face that is found in it.
 
@@ -71,7 +74,7 @@ class Reject:
         return self.reason not in (LEAK, ABSENT, NO_METADATA, NO_LABEL)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Facts:
     """What a look at a file found; format "JPEG", "PNG" ...; sizes in bytes and pixels.
 

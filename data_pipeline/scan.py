@@ -6,12 +6,14 @@ The results of a scan are files of JSON lines, one for each batch of references.
 the fingerprint of the file's location, so that a file that has changed is looked at again.
 """
 
+import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import pathlib
+import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from data_pipeline import faults, spool
 from data_pipeline.images import decoder
@@ -59,7 +61,7 @@ def scan(batch: Batch) -> int:
         for reference, (found, stored) in looks:
             if stored:
                 kept.put(reference.location.fingerprint, stored)
-            lines.append(_line(reference, found))
+            lines.append(_line(reference.location.fingerprint, found))
     _save(pathlib.Path(batch.directory), lines)
     return len(lines)
 
@@ -124,11 +126,28 @@ def _found(
     return facts, found.stored
 
 
-def _line(reference: Reference, found: Facts | Reject) -> str:
+def _line(fingerprint: str, found: Facts | Reject) -> str:
     fields = dataclasses.asdict(found)
     fields.pop("image_id", None)  # the same file may be listed under another root
-    fields = {"fingerprint": reference.location.fingerprint, **fields}
-    return json.dumps(fields, separators=(",", ":")) + "\n"
+    return json.dumps({"fingerprint": fingerprint, **fields}, separators=(",", ":")) + "\n"
+
+
+def _parsed(line: str) -> tuple[str, Facts | Reject] | None:
+    """Returns fingerprint and content of a line, a reject without its image_id; None of others."""
+    try:
+        fields = json.loads(line)
+        fingerprint = fields.pop("fingerprint")
+        if "reason" in fields:
+            return fingerprint, Reject("", **fields)
+        for name in ("format", "mode", "subsampling"):
+            fields[name] = sys.intern(fields[name])  # few values of many files
+        return fingerprint, Facts(**fields)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _may_pass(found: Facts | Reject | None) -> bool:
+    return isinstance(found, Reject) and found.reason in _MAY_PASS
 
 
 class Known:
@@ -141,57 +160,41 @@ class Known:
         self.directory = directory
         self._sources = (directory,) if earlier is None else (earlier, directory)
         directory.mkdir(parents=True, exist_ok=True)
-        self._lines: dict[str, dict[str, Any]] = {}
+        self._found: dict[str, Facts | Reject] = {}
         self.reload()
-        self._lines = {
-            fingerprint: fields
-            for fingerprint, fields in self._lines.items()
-            if fields.get("reason") not in _MAY_PASS
-        }
+        self._found = {key: found for key, found in self._found.items() if not _may_pass(found)}
 
     def reload(self) -> None:
         """Reads all files again. A line that cannot be read was never found."""
         for path in (path for source in self._sources for path in _files(source)):
-            try:
-                text = path.read_text(encoding="utf-8", errors="replace")
-            except FileNotFoundError:  # a build has put its lines into another file meanwhile
-                continue
-            for line in text.splitlines():
-                try:
-                    fields = json.loads(line)
-                    fingerprint = fields.pop("fingerprint")
-                except (AttributeError, KeyError, TypeError, ValueError):
-                    continue
-                if fields.get("reason") in _MAY_PASS and fingerprint in self._lines:
-                    continue
-                self._lines[fingerprint] = fields
+            with (
+                contextlib.suppress(FileNotFoundError),  # a build has just put it into another file
+                path.open(encoding="utf-8", errors="replace") as file,
+            ):
+                for fingerprint, found in filter(None, map(_parsed, file)):
+                    if not _may_pass(found) or fingerprint not in self._found:
+                        self._found[fingerprint] = found
 
     def find(self, reference: Reference) -> Facts | Reject | None:
         """Returns what is known of a file, or None."""
-        fields = self._lines.get(reference.location.fingerprint)
-        try:
-            if fields is None:
-                return None
-            if "reason" in fields:
-                return Reject(reference.image_id, **fields)
-            return Facts(**fields)
-        except TypeError:
-            return None
+        found = self._found.get(reference.location.fingerprint)
+        if isinstance(found, Reject):
+            return dataclasses.replace(found, image_id=reference.image_id)
+        return found
 
     def keep(self, is_wanted: Callable[[str], bool]) -> None:
         """Drops what is known under other fingerprints, and puts the rest into one file.
 
         A kill leaves the old files, the new one or both. No other process may write meanwhile.
         """
-        self._lines = {
-            fingerprint: fields
-            for fingerprint, fields in self._lines.items()
-            if is_wanted(fingerprint) and fields.get("reason") not in _MAY_PASS
+        self._found = {
+            fingerprint: found
+            for fingerprint, found in self._found.items()
+            if is_wanted(fingerprint) and not _may_pass(found)
         }
-        lines = [json.dumps({"fingerprint": key, **self._lines[key]}) + "\n" for key in self._lines]
         old = set(_files(self.directory))
-        if lines:
-            old.discard(_save(self.directory, lines))
+        if self._found:
+            old.discard(_save(self.directory, list(itertools.starmap(_line, self._found.items()))))
         for path in old:
             faults.before("remove")
             path.unlink()

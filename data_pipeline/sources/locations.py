@@ -44,7 +44,7 @@ class Location(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class File:
     """A file of a directory; `size` in bytes and `mtime_ns` as they were when it was listed."""
 
@@ -64,7 +64,7 @@ class File:
         return pathlib.Path(self.path).read_bytes()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ZipMember:
     """A member of a zip archive, read by its offset: no worker loads the archive's directory."""
 

@@ -34,12 +34,13 @@ def in_class_folders(found: Sequence[Entry], source: os.PathLike[str]) -> Listin
     """Returns the files of class folders; see `image_folder`."""
     arranged = class_folders.arrange(found, source)
     target = _target(arranged, source)
+    targets = {name: {schema.LABEL: index} for index, name in enumerate(target.class_names)}
     return Listing(
         references=tuple(
             Reference(
                 image_id=item.entry.path,
                 location=item.location,
-                targets={schema.LABEL: target.class_names.index(item.class_name)},
+                targets=targets[item.class_name],
                 group_id=item.entry.path,
                 split=item.split,
             )
