@@ -3,9 +3,11 @@
 A location is small, can be pickled, and is read by the worker that needs its bytes.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
+import os
 import pathlib
 import struct
 import zipfile
@@ -17,8 +19,8 @@ from data_pipeline.sample import painter
 from tfrecords import example, exits, framing
 
 _LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip member: lengths of name and extra
-_NAME_BYTES = 512  # of a member's name and extra, mostly much less
 _LOCAL_SIGNATURE = b"PK\x03\x04"
+_OPEN_ARCHIVES = 8  # that stay open; opening one costs as much as reading an image
 
 # Of a photograph on a local disk: to open, read, hash, decode, scale down and encode it.
 # Unpacking a member of an archive costs no more than opening a file.
@@ -93,17 +95,38 @@ class ZipMember:
 
     def _packed(self) -> bytes:
         """Reads the member as it lies in the archive; less than that where the archive ends."""
-        with pathlib.Path(self.archive.path).open("rb", buffering=0) as file:
-            file.seek(self.offset)
-            # All at one go, unless the name is very long.
-            data = file.read(_LOCAL_HEADER.size + _NAME_BYTES + self.compressed_size)
-            if not data.startswith(_LOCAL_SIGNATURE) or len(data) < _LOCAL_HEADER.size:
-                raise OSError(f"no member begins at byte {self.offset} of {self.archive.path}")
-            start = _LOCAL_HEADER.size + sum(_LOCAL_HEADER.unpack_from(data))
-            end = start + self.compressed_size
-            while len(data) < end and (more := file.read(end - len(data))):
-                data += more
-        return data[start:end]
+        archive = _opened(self.archive)
+        header = archive.read(self.offset, _LOCAL_HEADER.size)
+        if not header.startswith(_LOCAL_SIGNATURE) or len(header) < _LOCAL_HEADER.size:
+            raise OSError(f"no member begins at byte {self.offset} of {self.archive.path}")
+        start = self.offset + _LOCAL_HEADER.size + sum(_LOCAL_HEADER.unpack(header))
+        return archive.read(start, self.compressed_size)
+
+
+class _OpenFile:
+    """A file that is read by offset, by several threads; closed when nobody holds it any more."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY)
+
+    def read(self, offset: int, num_bytes: int) -> bytes:
+        """Returns bytes from an offset on; fewer where the file ends."""
+        data = os.pread(self._descriptor, num_bytes, offset)
+        while len(data) < num_bytes:  # the system gives 2 GiB at a time, at most
+            more = os.pread(self._descriptor, num_bytes - len(data), offset + len(data))
+            if not more:
+                break
+            data += more
+        return data
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):  # it could not be opened
+            os.close(self._descriptor)
+
+
+@functools.lru_cache(maxsize=_OPEN_ARCHIVES)
+def _opened(archive: File) -> _OpenFile:
+    return _OpenFile(archive.path)
 
 
 @dataclasses.dataclass(frozen=True)
