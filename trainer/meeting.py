@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from tfrecords import exits
@@ -33,6 +33,7 @@ class Meeting:
 
     Args:
       cluster: this worker and the others.
+      told: what must be the same for all, by name; JSON must know it.
       check: called some times a second; may raise to stop.
       on_end: called where not all have come.
     """
@@ -40,11 +41,13 @@ class Meeting:
     def __init__(
         self,
         cluster: clusters.Cluster,
+        told: Mapping[str, Any] | None = None,
         *,
         check: Callable[[], None] = lambda: None,
         on_end: Callable[[], None] = lambda: None,
     ):
         self._cluster = cluster
+        self._told = json.loads(json.dumps(told or {}))
         self._check = check
         self._on_end = on_end
         self._present: dict[int, socket.socket] = {}  # the chief's connections to the others
@@ -56,7 +59,8 @@ class Meeting:
         Raises:
           Interrupted: they are not, after some minutes.
           MachineError: another program listens at the address of this worker.
-          UsageError: the chief knows of other workers, or of another one in the place of this.
+          UsageError: the chief knows of other workers, of another one in the place of this, or was
+            told something else.
         """
         print(
             f"Worker {self._cluster.index} of {self._cluster.count} is here, and waits for the "
@@ -118,11 +122,23 @@ class Meeting:
             refusal = f"its {clusters.VARIABLE} names other workers than that of worker 0"
         elif index in self._present and not _has_left(self._present[index]):
             refusal = f"another process is worker {index} already"
+        elif changes := self._changes(said.get("told")):
+            refusal = f"it was told something else than worker 0: {changes}"
         if refusal is None:
             self._present[index] = connection
             return
         print(f"Worker {index} was sent away: {refusal}.", flush=True)
         _tell(connection, _REFUSED, refusal)
+
+    def _changes(self, told: Any) -> str:
+        """Says how what another worker was told differs from what the chief was told."""
+        other = told if isinstance(told, dict) else {}
+        names = sorted(self._told.keys() | other.keys())
+        return ", ".join(
+            f"{name} {other.get(name)} and not {self._told.get(name)}"
+            for name in names
+            if other.get(name) != self._told.get(name)
+        )
 
     def _report(self) -> None:
         """Waits for the chief's word, as one of the others."""
@@ -142,7 +158,11 @@ class Meeting:
 
     def _is_let_in(self, chief: socket.socket) -> bool:
         """Tells the chief who this is; returns whether it says that all are there."""
-        own = {"index": self._cluster.index, "workers": _digest(self._cluster)}
+        own = {
+            "index": self._cluster.index,
+            "workers": _digest(self._cluster),
+            "told": self._told,
+        }
         chief.sendall(json.dumps(own).encode() + b"\n")
         absent = [f"{self._name(0)} (no answer)"]
         for said in _lines(chief):
@@ -150,8 +170,9 @@ class Meeting:
                 return True
             if _REFUSED in said:
                 raise exits.UsageError(
-                    f"Worker 0 does not want worker {self._cluster.index}: {said[_REFUSED]}. "
-                    f"{clusters.VARIABLE} must be the same for all workers but for the index."
+                    f"Worker 0 does not want worker {self._cluster.index}: {said[_REFUSED]}. Flags "
+                    f"and dataset must be the same for all workers, and {clusters.VARIABLE} but "
+                    "for the index."
                 )
             if _GIVEN_UP in said:
                 self._give_up(said[_GIVEN_UP])

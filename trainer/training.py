@@ -19,7 +19,7 @@ import keras
 import tensorflow as tf
 
 from tfrecords import dataset, exits, reader
-from trainer import claims, cluster, conclusion, faults, meeting, run_directory, strategies, workers
+from trainer import claims, conclusion, faults, joining, run_directory, strategies, workers
 from trainer import config as configs
 from trainer.capacity import planning, resources
 from trainer.features import cache
@@ -58,13 +58,8 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
             dataset.reading(pathlib.Path(config.data_dir), config.dataset, config.version)
         )
         if config.strategy == strategies.MULTI_WORKER:
-            _meet(stop, heart)
             held.enter_context(explanations.of_lost_workers(heart))
-        with stop.at_rest(lambda: None):
-            strategy = strategies.make(
-                config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices
-            )
-        stop.take_signals_again()
+        strategy = joining.join(config, source, stop, heart)
         team = workers.Workers(strategy)
         task = Task(
             config, team.chief_first(lambda: reader.hold_out(source, config.validation_fraction))
@@ -86,15 +81,6 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
 def _interruption(config: configs.TrainConfig, heart: pulse.Pulse) -> interruption.Interruption:
     minutes = math.inf if config.max_minutes is None else config.max_minutes
     return interruption.Interruption(minutes, on_look=lambda: heart.tell(pulse.STEP))
-
-
-def _meet(stop: interruption.Interruption, heart: pulse.Pulse) -> None:
-    """Waits for the other workers."""
-    meeting.Meeting(
-        cluster.from_environment(),
-        check=functools.partial(stop.check, lambda flag: (flag,)),
-        on_end=lambda: heart.tell(pulse.AGAIN),
-    ).wait_for_all()
 
 
 def _train(

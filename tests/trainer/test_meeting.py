@@ -26,13 +26,13 @@ def _cluster(count):
     return [clusters.Cluster(addresses, index) for index in range(count)]
 
 
-def _start(cluster, **options):
+def _start(cluster, told=None, **options):
     """Starts a worker; returns its thread, and what becomes of it: "met", or an exception."""
     outcome = []
 
     def work():
         try:
-            meeting.Meeting(cluster, **options).wait_for_all()
+            meeting.Meeting(cluster, told, **options).wait_for_all()
             outcome.append("met")
         except Exception as error:
             outcome.append(error)
@@ -151,10 +151,21 @@ def test_who_knows_of_other_workers_is_sent_away(capsys):
     assert type(error) is exits.UsageError
     assert str(error) == (
         "Worker 0 does not want worker 1: its TF_CONFIG names other workers than that of worker 0. "
-        "TF_CONFIG must be the same for all workers but for the index."
+        "Flags and dataset must be the same for all workers, and TF_CONFIG but for the index."
     )
     assert _end(started, _start(second)) == ["met"] * 2
     assert "Worker 1 was sent away: its TF_CONFIG names other workers" in capsys.readouterr().out
+
+
+def test_who_was_told_something_else_is_sent_away():
+    chief, second = _cluster(2)
+    started = _start(chief, {"epochs": 2, "seed": None})
+    (error,) = _end(_start(second, {"epochs": 3, "seed": None}))
+    assert str(error).startswith(
+        "Worker 0 does not want worker 1: it was told something else than worker 0: epochs 3 and "
+        "not 2. Flags and dataset"
+    )
+    assert _end(started, _start(second, {"epochs": 2, "seed": None})) == ["met"] * 2
 
 
 def test_a_second_process_in_the_place_of_a_worker_is_sent_away(capsys):

@@ -16,7 +16,7 @@ STEP = "step"  # a step or a batch of evaluation is done
 LONG = "long"  # something begins of which nobody knows how long it takes, such as tracing
 SIZE = "size"  # the micro-batch, and the batch of a replica
 NOTED = "noted"  # the restarts so far stand in the run's directory
-AGAIN = "again"  # the process leaves to be started again, as another worker was lost
+AGAIN = "again"  # the process leaves to be started again, as it cannot go on with the other workers
 
 
 @dataclasses.dataclass(frozen=True)

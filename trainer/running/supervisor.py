@@ -225,7 +225,7 @@ def _end(process: _Process) -> None:
 
 def _reason(code: int) -> str:
     if code == exits.INTERRUPTED:
-        return "lost another worker"
+        return "could not go on with the other workers"
     if code < 0:
         return f"was ended by {signal.Signals(-code).name}"
     return f"ended with exit code {code}"

@@ -90,7 +90,7 @@ def test_reasons_that_are_noted_are_not_told_again(run):
 
 def test_a_worker_that_lost_another_one_is_started_again(run):
     code, notes = run("turn or tell('again'); sys.exit(75 if turn < 1 else 0)")
-    assert (code, notes[1]["reasons"]) == (0, ["lost another worker"])
+    assert (code, notes[1]["reasons"]) == (0, ["could not go on with the other workers"])
 
 
 @pytest.mark.parametrize(
