@@ -3,8 +3,12 @@
 import os
 import pathlib
 
+import hypothesis
 import pytest
 
+# No test measures time: a machine with other work to do takes long over anything.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 

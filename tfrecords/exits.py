@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import NoReturn
 
 DONE = 0
-DEFECT = 1
 USAGE = 2
 BAD_DATA = 3
 ENVIRONMENT = 4

@@ -1,4 +1,4 @@
-"""What a training run is told: one frozen dataclass, its defaults and its contradictions."""
+"""What a training run is told: one frozen dataclass and its defaults."""
 
 import dataclasses
 import json
@@ -6,25 +6,10 @@ import pathlib
 from typing import Any
 
 from tfrecords import exits, settings
+from trainer import choices, contradictions
 from trainer.capacity import micro_batches
 from trainer.networks import backbones
 from trainer.reporting import profiling
-
-STRATEGIES_OF_ONE_PROCESS = ("default", "one_device", "mirrored", "central_storage")
-STRATEGIES = (*STRATEGIES_OF_ONE_PROCESS, "multi_worker_mirrored")
-OPTIMIZERS = ("adam", "adamw", "sgd", "lion")
-SCHEDULES = ("cosine", "constant", "step", "plateau")
-MONITORS = ("loss", "accuracy", "auc")
-NONE, BALANCED = "none", "balanced"
-CLASS_WEIGHTS = (NONE, BALANCED)
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-AUTO, PER_CLASS = "auto", "per_class"
-FROZEN, SYNC, LOCAL = "frozen", "sync", "local"
-BATCH_NORMS = (AUTO, FROZEN, SYNC, LOCAL)
-HEADS = ("gap", "flatten")
-LOGITS = (AUTO, PER_CLASS)
-SCALINGS = ("own", "contrast")
-AUGMENTATIONS = ("none", "flip", "flip_crop", "reference", "forensic")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +35,7 @@ class TrainConfig:
         None, "The run's directory; default: runs/<dataset>_<target>_<model>."
     )
     # The devices.
-    strategy: str = settings.choice("default", STRATEGIES, "The devices")
+    strategy: str = settings.choice("default", choices.STRATEGIES, "The devices")
     devices: str = settings.text(
         "", "The GPUs, or devices of the CPU, to train on, by index: 0,2; default: all."
     )
@@ -60,7 +45,7 @@ class TrainConfig:
     # The model.
     model: str = settings.choice("cnn", backbones.BACKBONES, "The model")
     alpha: float = settings.number(1.0, 0.1, 2, "The width of mobilenet_v2.")
-    scaling: str = settings.choice("own", SCALINGS, "What a network without weights sees")
+    scaling: str = settings.choice("own", choices.SCALINGS, "What a network without weights sees")
     weights: str | None = settings.text(
         None, "What the backbone starts from: imagenet, none, or the path of a weights file."
     )
@@ -70,19 +55,21 @@ class TrainConfig:
     dropout: float = settings.number(
         0.2, 0, 0.95, "The share of values dropped before the last layer."
     )
-    head: str = settings.choice("gap", HEADS, "What makes features of the backbone's maps")
+    head: str = settings.choice("gap", choices.HEADS, "What makes features of the backbone's maps")
     head_units: str = settings.text("", "Units of dense layers before the last: 512, 2048,2048.")
     head_batch_norm: bool = settings.switch(False, "Whether batch norm follows each of these.")
     feature_dropout: float = settings.number(
         0.0, 0, 0.95, "The share of features dropped before these."
     )
-    logits: str = settings.choice(AUTO, LOGITS, "For two classes auto means one logit")
+    logits: str = settings.choice(
+        choices.AUTO, choices.LOGITS, "For two classes auto means one logit"
+    )
     precision: str = settings.choice(
-        AUTO, PRECISIONS, "What the model reckons in; auto goes by the GPU"
+        choices.AUTO, choices.PRECISIONS, "What the model reckons in; auto goes by the GPU"
     )
     batch_norm: str = settings.choice(
-        AUTO,
-        BATCH_NORMS,
+        choices.AUTO,
+        choices.BATCH_NORMS,
         "The backbone's: frozen keeps its statistics, sync learns them over all replicas, local on "
         "each by itself; auto is frozen where the weights are pretrained, else sync",
     )
@@ -106,7 +93,7 @@ class TrainConfig:
     device_memory_gb: float | None = settings.number(
         None, 0.01, 100_000, "Memory of each device to plan with; default: what this machine has."
     )
-    optimizer: str = settings.choice("adam", OPTIMIZERS, "The optimizer")
+    optimizer: str = settings.choice("adam", choices.OPTIMIZERS, "The optimizer")
     learning_rate: float = settings.number(3e-3, 0, 10, "The highest learning rate.")
     fine_tune_learning_rate: float = settings.number(1e-5, 0, 10, "The same, of fine-tuning.")
     layer_decay: float = settings.number(
@@ -115,7 +102,7 @@ class TrainConfig:
     weight_decay: float = settings.number(1e-4, 0, 1, "The weight decay of adamw, sgd and lion.")
     momentum: float = settings.number(0.9, 0, 0.9999, "The momentum of sgd.")
     nesterov: bool = settings.switch(False, "Whether it is Nesterov's.")
-    schedule: str = settings.choice("cosine", SCHEDULES, "After the warm-up")
+    schedule: str = settings.choice("cosine", choices.SCHEDULES, "After the warm-up")
     decay_epochs: int = settings.number(
         2,
         1,
@@ -128,7 +115,9 @@ class TrainConfig:
     label_smoothing: float = settings.number(
         0.0, 0, 0.9, "The share of each label that is spread over all classes."
     )
-    class_weights: str = settings.choice(NONE, CLASS_WEIGHTS, "What an example counts by its class")
+    class_weights: str = settings.choice(
+        choices.NONE, choices.CLASS_WEIGHTS, "What an example counts by its class"
+    )
     balanced_sampling: bool = settings.switch(
         False, "Show each class equally often; an epoch is as long as before."
     )
@@ -138,13 +127,13 @@ class TrainConfig:
     ema_momentum: float = settings.number(
         0.0, 0, 0.99999, "Momentum of an average of the weights that is used for them; 0: none."
     )
-    augment: str = settings.choice("flip_crop", AUGMENTATIONS, "Changes of training images")
+    augment: str = settings.choice("flip_crop", choices.AUGMENTATIONS, "Changes of training images")
     feature_cache: bool = settings.switch(True, "Compute a frozen backbone's features once.")
     cached_views: int = settings.number(
         0, 0, 1000, "Augmented forms of each image whose features are computed once, for the head."
     )
     decoded_cache: bool = settings.switch(True, "Keep decoded images if input is slow.")
-    monitor: str = settings.choice("auc", MONITORS, "Validation metric of the best epoch")
+    monitor: str = settings.choice("auc", choices.MONITORS, "Validation metric of the best epoch")
     patience: int = settings.number(5, 1, 100_000, "Epochs without improvement before stopping.")
     # The run.
     seed: int = settings.number(
@@ -190,108 +179,14 @@ class TrainConfig:
             raise exits.UsageError(
                 "--strategy=parameter_server is not offered: its workers change the weights each "
                 "for itself, so that there is no gradient of the global batch to be checked and "
-                f"clipped, and no run to be resumed to the bit. Use one of {', '.join(STRATEGIES)}."
+                "clipped, and no run to be resumed to the bit. "
+                f"Use one of {', '.join(choices.STRATEGIES)}."
             )
         settings.check(self)
         micro_batches.check(self.micro_batch)
         profiling.parse(self.profile_steps)
-        self._check_contradictions()
-        self._check_epochs()
-        self._check_batch_norm()
-        self._check_classes()
+        contradictions.check(self)
         _ = self.head_unit_counts, self.device_indices
-        if not self.epochs and not self.fine_tune_epochs:
-            raise exits.UsageError(
-                "--epochs and --fine_tune_epochs must not both be 0: nothing would be trained."
-            )
-
-    def _check_contradictions(self) -> None:
-        """Refuses a flag that would do nothing beside the others."""
-        is_one_process = self.strategy in STRATEGIES_OF_ONE_PROCESS
-        for names, needed, is_there in (
-            (
-                ("logical_cpus",),
-                "--strategy=mirrored or central_storage",
-                self.strategy in ("mirrored", "central_storage"),
-            ),
-            (("devices",), "another --strategy than default", self.strategy != "default"),
-            (("weight_decay",), "--optimizer=adamw, sgd or lion", self.optimizer != "adam"),
-            (("momentum", "nesterov"), "--optimizer=sgd", self.optimizer == "sgd"),
-            (
-                ("decay_epochs", "decay_factor"),
-                "--schedule=step or plateau",
-                self.schedule in ("step", "plateau"),
-            ),
-            (
-                ("fine_tune_from", "fine_tune_learning_rate", "layer_decay"),
-                "--fine_tune_epochs",
-                self.fine_tune_epochs > 0,
-            ),
-            (
-                ("cached_views",),
-                "--feature_cache, an --augment but none, and --epochs of a pretrained --model",
-                self.feature_cache
-                and self.augment != "none"
-                and self.model in backbones.PRETRAINED
-                and self.epochs > 0,
-            ),
-            (("cached_views",), "--mixup_alpha=0", not self.mixup_alpha),
-            (("cached_views",), "a --strategy of one process", is_one_process),
-            (
-                ("steps_per_call",),
-                "--strategy=default, one_device or mirrored",
-                self.strategy in ("default", "one_device", "mirrored"),
-            ),
-        ):
-            for name in names:
-                value = getattr(self, name)
-                if value != getattr(TrainConfig, name) and not is_there:
-                    raise exits.UsageError(
-                        f"--{name} is of use with {needed} alone. Received: --{name}={value}. "
-                        f"Add {needed}, or leave it out."
-                    )
-
-    def _check_batch_norm(self) -> None:
-        if self.batch_norm == LOCAL and self.strategy == "central_storage":
-            raise exits.UsageError(
-                "--batch_norm=local needs statistics on each replica, and "
-                "--strategy=central_storage has but one copy. Use sync, or --strategy=mirrored."
-            )
-
-    def _check_epochs(self) -> None:
-        """Refuses epochs that would never come."""
-        for name in ("epochs", "fine_tune_epochs"):
-            epochs = getattr(self, name)
-            if epochs and self.warmup_epochs >= epochs:
-                raise exits.UsageError(
-                    f"--warmup_epochs must be less than the epochs of each phase. Received: "
-                    f"--warmup_epochs={self.warmup_epochs:g} --{name}={epochs}."
-                )
-        if self.schedule == "plateau" and self.decay_epochs >= self.patience:
-            raise exits.UsageError(
-                "--decay_epochs must be less than --patience, after which training stops. "
-                f"Received: --decay_epochs={self.decay_epochs} --patience={self.patience}."
-            )
-
-    def _check_classes(self) -> None:
-        """Refuses what would even out the classes twice, or classes that are drawn by lot."""
-        evens = [
-            flag
-            for flag, is_set in (
-                ("--class_weights=balanced", self.class_weights == BALANCED),
-                ("--balanced_sampling", self.balanced_sampling),
-            )
-            if is_set
-        ]
-        if len(evens) > 1:
-            raise exits.UsageError(
-                f"{' and '.join(evens)} even out the classes twice. Use one of them."
-            )
-        if evens and self.shuffle_labels:
-            raise exits.UsageError(
-                f"{evens[0]} goes by the labels of the dataset, and --shuffle_labels draws others. "
-                "Leave one of them out."
-            )
 
     @property
     def head_unit_counts(self) -> tuple[int, ...]:

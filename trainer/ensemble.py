@@ -12,11 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords import dataset, directories, exits, settings
-from trainer import bundle, conclusion, input_pipeline, run_directory, strategies
-from trainer import config as configs
+from trainer import bundle, choices, conclusion, input_pipeline, run_directory, strategies
 from trainer.bundle import Bundle
-from trainer.running import steps
-from trainer.scoring import evaluation, metrics, scored
+from trainer.scoring import eval_step, evaluation, metrics, scored
 
 EVALUATED = "evaluated"
 
@@ -40,7 +38,7 @@ class EvaluateConfig:
     output_dir: str | None = settings.text(
         None, "Where the results go; default: runs/<bundles>_on_<dataset>_<split>."
     )
-    strategy: str = settings.choice("default", configs.STRATEGIES_OF_ONE_PROCESS, "The devices")
+    strategy: str = settings.choice("default", choices.STRATEGIES_OF_ONE_PROCESS, "The devices")
     logical_cpus: int = settings.number(
         2, 1, 64, "Devices made of the CPU for mirrored without a GPU."
     )
@@ -151,7 +149,7 @@ def _run(
 ) -> evaluation.Predictions:
     return evaluation.predict(
         strategy,
-        steps.make_eval_step(strategy, loaded.classifier),
+        eval_step.EvalStep(strategy, loaded.classifier),
         input_pipeline.for_eval(
             source,
             config.split,

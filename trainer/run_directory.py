@@ -1,5 +1,6 @@
 """The directory of a run: which run it belongs to, and the small files in it."""
 
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfrecords import exits
+from trainer import choices
 from trainer import config as configs
 
 CONFIG = "config.json"
@@ -49,7 +51,7 @@ def claim(
 
     Args:
       path: the run's directory.
-      config: of the run.
+      config: of the run, its precision resolved.
       plan_digest: of the dataset.
       weights_sha256: of the file that `--weights` names, if it names one that is there.
 
@@ -128,17 +130,25 @@ def _check_same_flags(
     changed = {
         name: values for name, values in config.difference(fields).items() if name not in MAY_CHANGE
     }
-    if changed:
-        changes = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in changed.items())
-        raise exits.UsageError(
-            f"{path} holds a run with other flags: {changes}. Choose another --run_dir for the new "
-            "run, set the old one aside with --restart, or go on with it by "
-            f"--flagfile={path / FLAGS}"
-        )
+    if not changed:
+        return
+    changes = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in changed.items())
+    reason = ""
+    if "precision" in changed:
+        reason = f" --precision=auto goes by the GPU; it was {before['precision']} when this began."
+    raise exits.UsageError(
+        f"{path} holds a run with other flags: {changes}.{reason} Choose another --run_dir for the "
+        "new run, set the old one aside with --restart, or go on with it by "
+        f"--flagfile={path / FLAGS}"
+    )
 
 
 def is_complete(path: pathlib.Path, config: configs.TrainConfig) -> bool:
     """Tells whether a run is complete.
+
+    Args:
+      path: the run's directory.
+      config: of the run. With a precision of `auto` it may have reckoned in any.
 
     Raises:
       UsageError: it is, and it is one with other flags.
@@ -146,7 +156,10 @@ def is_complete(path: pathlib.Path, config: configs.TrainConfig) -> bool:
     """
     if not (path / SUMMARY).exists():
         return False
-    _check_same_flags(path, _read_note(path), config)
+    before = _read_note(path)
+    if config.precision == choices.AUTO:
+        config = dataclasses.replace(config, precision=before.get("precision", choices.AUTO))
+    _check_same_flags(path, before, config)
     return True
 
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tfrecords import dataset, exits, reader
 from tfrecords import manifest as manifests
+from trainer import choices, input_pipeline
 from trainer import config as configs
-from trainer import input_pipeline
 from trainer.augment import policies
 from trainer.networks import backbones, models, precision
 from trainer.running import losses
@@ -56,7 +56,7 @@ class Task:
     def loss(self) -> losses.Loss:
         """What training makes small."""
         weights = None
-        if self.config.class_weights == configs.BALANCED:
+        if self.config.class_weights == choices.BALANCED:
             counts = reader.class_counts(self.source, "train", self.config.target)
             weights = losses.balanced_weights(counts)
         return losses.Loss(self.positive, self.config.label_smoothing, weights)
@@ -155,7 +155,7 @@ class Task:
 def model_spec(config: configs.TrainConfig, image_size: int, num_classes: int) -> models.ModelSpec:
     """Returns the architecture that a configuration describes, of images and classes like these."""
     has_features_of_classes = backbones.BACKBONES[config.model].loss is not None
-    is_one = num_classes == 2 and config.logits == configs.AUTO and not has_features_of_classes
+    is_one = num_classes == 2 and config.logits == choices.AUTO and not has_features_of_classes
     return models.ModelSpec(
         name=config.model,
         image_size=image_size,

@@ -33,10 +33,9 @@ from trainer.running import (
     loop,
     phases,
     pulse,
-    steps,
 )
 from trainer.running.run import Run
-from trainer.scoring import evaluation
+from trainer.scoring import eval_step, evaluation
 from trainer.scoring.calibration import Calibration
 from trainer.task import Task
 
@@ -61,6 +60,9 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
             held.enter_context(explanations.of_lost_workers(heart))
         strategy = joining.join(config, source, stop, heart)
         team = workers.Workers(strategy)
+        # What a run reckons in is noted and stays, on whatever GPU it is taken up.
+        reckons_in = precision.of_all_workers(config.precision, team.smallest)
+        config = dataclasses.replace(config, precision=reckons_in)
         task = Task(
             config, team.chief_first(lambda: reader.hold_out(source, config.validation_fraction))
         )
@@ -105,7 +107,7 @@ def _train(
         classifier = _build(task, strategy, team, "none" if started else task.weights)
     # A mistake in a later phase must not cost the first one's work.
     phases.check(run_phases, classifier)
-    eval_step = steps.make_eval_step(strategy, classifier)
+    step = eval_step.EvalStep(strategy, classifier)
     run = Run(
         task=task,
         strategy=strategy,
@@ -120,7 +122,7 @@ def _train(
             task.steps_per_epoch * sum(phase.epochs for phase in run_phases)
         ),
         train_batches=functools.partial(task.train_batches, part=(team.index, team.count)),
-        predict=functools.partial(_predict, task, strategy, team, eval_step, stop),
+        predict=functools.partial(_predict, task, strategy, team, step, stop),
         faults=faults.Faults.from_environment(team.index, is_restart=heart.is_restart),
     )
     with run.announcer.in_place():
@@ -151,13 +153,13 @@ def _predict(
     task: Task,
     strategy: tf.distribute.Strategy,
     team: workers.Workers,
-    eval_step: Any,
+    step: eval_step.EvalStep,
     stop: interruption.Interruption,
     split: str,
 ) -> evaluation.Predictions:
     return evaluation.predict(
         strategy,
-        eval_step,
+        step,
         task.eval_batches(split, part=(team.index, team.count)),
         num_examples=task.source.split(split).num_examples,
         positive=task.positive,
@@ -247,8 +249,8 @@ def _in_float32(run: Run) -> Callable[[str], evaluation.Predictions]:
         classifier = models.build(run.task.model_spec)
         for own, trained in zip(classifier.weights, run.classifier.weights, strict=True):
             own.assign(trained)
-    eval_step = steps.make_eval_step(run.strategy, classifier)
-    return functools.partial(_predict, run.task, run.strategy, run.workers, eval_step, run.stop)
+    step = eval_step.EvalStep(run.strategy, classifier)
+    return functools.partial(_predict, run.task, run.strategy, run.workers, step, run.stop)
 
 
 def _conclude(

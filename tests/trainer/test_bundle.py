@@ -11,8 +11,7 @@ from tests import tiny
 from tfrecords import dataset, exits
 from trainer import bundle, input_pipeline
 from trainer.networks import models
-from trainer.running import steps
-from trainer.scoring import evaluation
+from trainer.scoring import eval_step, evaluation
 from trainer.scoring.calibration import Calibration
 
 SPEC = models.ModelSpec("cnn", 16, 1, dropout=0.2)
@@ -55,7 +54,7 @@ def test_a_bundle_predicts_what_the_evaluation_on_two_replicas_did(tmp_path, two
         classifier = _classifier()
     bundle.write(tmp_path / "bundle", _config(classifier), classifier)
     batches = input_pipeline.for_eval(source, "test", "label", image_size=16, global_batch_size=4)
-    step = steps.make_eval_step(two_devices, classifier)
+    step = eval_step.EvalStep(two_devices, classifier)
     predictions = evaluation.predict(two_devices, step, batches, num_examples=10, positive=1)
     images = np.concatenate([batch["image"] for batch in batches.as_numpy_iterator()])[:10]
     found = bundle.load(tmp_path / "bundle").probabilities(images)

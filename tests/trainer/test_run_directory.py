@@ -72,6 +72,27 @@ def test_what_changes_a_number_may_not_change(tmp_path, fields, change):
         _claim(tmp_path, **fields)
 
 
+def test_a_precision_that_auto_no_longer_means_is_refused_with_the_reason(tmp_path):
+    _begin(tmp_path, precision="float16")
+    with pytest.raises(exits.UsageError) as error:
+        _claim(tmp_path, precision="bfloat16")
+    assert str(error.value) == (
+        f"{tmp_path} holds a run with other flags: precision float16 -> bfloat16. --precision=auto "
+        "goes by the GPU; it was float16 when this began. Choose another --run_dir for the new "
+        "run, set the old one aside with --restart, or go on with it by "
+        f"--flagfile={tmp_path / 'flags.txt'}"
+    )
+
+
+def test_a_complete_run_is_complete_whatever_its_precision_was(tmp_path):
+    _begin(tmp_path, precision="float16")
+    assert not run_directory.is_complete(tmp_path, configs.TrainConfig())
+    (tmp_path / "summary.json").write_text("{}")
+    assert run_directory.is_complete(tmp_path, configs.TrainConfig())
+    with pytest.raises(exits.UsageError, match="precision float16 -> float32"):
+        run_directory.is_complete(tmp_path, configs.TrainConfig(precision="float32"))
+
+
 def test_another_build_of_the_dataset_is_refused(tmp_path):
     _begin(tmp_path, dataset="faces")
     with pytest.raises(exits.UsageError, match=r"another build of faces \(plan a+, now bb\)"):

@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing import plugin_event_accumulator
 from tests import tiny
 from tfrecords import directories, exits, reader
 from trainer import bundle, training, workers
+from trainer.networks import precision
 from trainer.reporting import events
 from trainer.running import interruption
 from trainer.scoring import evaluation, scored
@@ -389,6 +390,19 @@ def test_other_flags_in_the_same_directory_are_refused(make_config, tmp_path, st
     with pytest.raises(exits.UsageError, match="other flags: epochs 2 -> 3, seed 0 -> 1") as error:
         training.train_and_evaluate(make_config(epochs=3, seed=1))
     assert f"--flagfile={tmp_path / 'run' / 'flags.txt'}" in str(error.value)
+
+
+def test_a_run_keeps_its_precision_on_another_gpu(
+    make_config, tmp_path, monkeypatch, stop_after, undisturbed
+):
+    with stop_after(1):
+        training.train_and_evaluate(make_config())
+    assert "--precision=float32\n" in (tmp_path / "run" / "flags.txt").read_text()
+    monkeypatch.setattr(precision, "_capabilities", lambda: [(7, 5)])
+    with pytest.raises(exits.UsageError, match="precision float32 -> float16. --precision=auto go"):
+        training.train_and_evaluate(make_config())
+    resumed = training.train_and_evaluate(make_config(precision="float32"))
+    assert resumed["weights_sha256"] == undisturbed["summary"]["weights_sha256"]
 
 
 def test_a_batch_that_the_replicas_do_not_divide_is_refused(make_config):

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords import dataset, exits, reader, settings
+from trainer import choices, input_pipeline
 from trainer import config as configs
-from trainer import input_pipeline
 from trainer.augment import policies
 from trainer.reporting import plots
 
@@ -29,7 +29,7 @@ class PreviewConfig:
     dataset: str = settings.text("sample", "The dataset's name.")
     version: str | None = settings.text(None, "Its version; by default the highest.")
     augment: str = settings.choice(
-        configs.TrainConfig.augment, configs.AUGMENTATIONS, "How images are changed"
+        configs.TrainConfig.augment, choices.AUGMENTATIONS, "How images are changed"
     )
     image_size: int | None = settings.number(
         None, 8, 4096, "Side of the images; default: as the dataset's."

@@ -1,12 +1,14 @@
 """The numbers that a network reckons in: float32, or half as long beside float32 weights."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import tensorflow as tf
 
 FLOAT32, BFLOAT16, FLOAT16, AUTO = "float32", "bfloat16", "float16", "auto"
+
+_WEAKEST_FIRST = (FLOAT32, FLOAT16, BFLOAT16)  # in the order of the GPUs that they need
 
 # CUDA's compute capabilities: tensor cores for float16 came with Volta, for bfloat16 with Ampere.
 _FLOAT16_FROM = (7, 0)
@@ -28,6 +30,16 @@ def resolve(name: str, capabilities: Sequence[tuple[int, int]] | None = None) ->
     if lowest >= _BFLOAT16_FROM:
         return BFLOAT16
     return FLOAT16 if lowest >= _FLOAT16_FROM else FLOAT32
+
+
+def of_all_workers(name: str, smallest: Callable[[int], int]) -> str:
+    """Returns the precision that a name stands for where several machines train one model.
+
+    Args:
+      name: see `resolve`.
+      smallest: from this worker's number to the smallest of all workers'.
+    """
+    return _WEAKEST_FIRST[smallest(_WEAKEST_FIRST.index(resolve(name)))]
 
 
 def _capabilities() -> list[tuple[int, int]]:

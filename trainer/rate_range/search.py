@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords import dataset, exits, reader, settings
+from trainer import choices, strategies
 from trainer import config as configs
-from trainer import strategies
 from trainer.augment import policies
 from trainer.capacity import planning, remembered
 from trainer.networks import precision, pretrained
@@ -59,7 +59,7 @@ def find(config: configs.TrainConfig, test: RangeConfig) -> curve.Suggestion:
     Raises:
       UsageError, DataError, MachineError: as of a training.
     """
-    if config.strategy not in configs.STRATEGIES_OF_ONE_PROCESS:
+    if config.strategy not in choices.STRATEGIES_OF_ONE_PROCESS:
         raise exits.UsageError(
             "A learning rate is looked for in one process; it holds for the same "
             f"--global_batch_size anywhere. Received: --strategy={config.strategy}. Use mirrored."

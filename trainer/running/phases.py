@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfrecords import exits
+from trainer import choices
 from trainer import config as configs
 from trainer.networks import backbones, layer_rates, models
 from trainer.running import averaging, schedules, updates
@@ -82,7 +83,7 @@ def prepare(
     classifier: models.Classifier,
     *,
     pretrained: bool,
-    batch_norm: str = configs.AUTO,
+    batch_norm: str = choices.AUTO,
 ) -> None:
     """Makes the phase's layers trainable.
 
@@ -92,18 +93,18 @@ def prepare(
     Raises:
       UsageError: a backbone is to keep statistics that it does not have.
     """
-    if batch_norm == configs.FROZEN and not pretrained:
+    if batch_norm == choices.FROZEN and not pretrained:
         raise exits.UsageError(
             "--batch_norm=frozen keeps the statistics of pretrained weights, and this model starts "
             "without. Use sync or local."
         )
-    if batch_norm == configs.AUTO:
-        batch_norm = configs.FROZEN if pretrained else configs.SYNC
-    classifier.normalise_by_replica(batch_norm == configs.LOCAL)
+    if batch_norm == choices.AUTO:
+        batch_norm = choices.FROZEN if pretrained else choices.SYNC
+    classifier.normalise_by_replica(batch_norm == choices.LOCAL)
     if phase.first_layer is None:
         classifier.freeze_backbone()
     else:
-        classifier.unfreeze_from(phase.first_layer, train_batch_norm=batch_norm != configs.FROZEN)
+        classifier.unfreeze_from(phase.first_layer, train_batch_norm=batch_norm != choices.FROZEN)
 
 
 def optimizer(

@@ -1,4 +1,4 @@
-"""One step of training and one of evaluation, over a global batch, on any strategy.
+"""One step of training, over a global batch, on any strategy.
 
 `model.fit` is not used: under MirroredStrategy it checks, clips and scales each replica's gradient
 before they are added up, so that the update depends on the number of replicas. Here a step has two
@@ -334,15 +334,3 @@ def _random_states(classifier: models.Classifier) -> list[tf.Variable]:
         return []
     weights = {id(variable) for variable in classifier.backbone.weights}
     return [v.value for v in classifier.backbone.variables if id(v) not in weights]
-
-
-def make_eval_step(
-    strategy: tf.distribute.Strategy, classifier: models.Classifier
-) -> Callable[[Batch], Any]:
-    """Returns a function from a distributed batch to the logits of each replica, float32."""
-
-    @tf.function(autograph=False)
-    def eval_step(batch: Batch) -> Any:
-        return strategy.run(lambda local: classifier(local["image"], training=False), args=(batch,))
-
-    return eval_step

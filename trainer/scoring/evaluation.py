@@ -41,7 +41,7 @@ class Predictions:
 
 def predict(
     strategy: tf.distribute.Strategy,
-    eval_step: Callable[[Any], Any],
+    step: Callable[[Any], Any],
     batches: tf.data.Dataset,
     *,
     num_examples: int,
@@ -54,7 +54,7 @@ def predict(
 
     Args:
       strategy: where it runs.
-      eval_step: made by `steps.make_eval_step`.
+      step: from a distributed batch to each replica's logits, as `eval_step.EvalStep`.
       batches: the split's batches.
       num_examples: of the split.
       positive: the index of the class that a single logit speaks of.
@@ -69,7 +69,7 @@ def predict(
     for batch in strategies.distribute(strategy, batches, num_workers):
         rows = {
             **{name: batch[name] for name in columns if name in batch},
-            "logits": eval_step(batch),
+            "logits": step(batch),
         }
         for name, values in rows.items():
             local = strategy.experimental_local_results(values)

@@ -85,7 +85,6 @@ def test_photographs_of_one_kind_are_not_tied(shared_data):
 HASHES = st.integers(0, 2**64 - 1)
 
 
-@hypothesis.settings(deadline=None)
 @hypothesis.given(
     st.lists(HASHES, min_size=1, max_size=8),
     st.lists(st.tuples(st.integers(0, 7), st.sets(st.integers(0, 63), max_size=8)), max_size=24),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import config as configs
+from trainer import choices
 from trainer.augment import forensic, geometry, light, policies
 
 SIZE = 16
@@ -138,4 +138,4 @@ def test_while_decoding_half_of_the_images_are_stored_again():
 
 
 def test_the_configuration_knows_each_policy():
-    assert tuple(policies.POLICIES) == configs.AUGMENTATIONS
+    assert tuple(policies.POLICIES) == choices.AUGMENTATIONS

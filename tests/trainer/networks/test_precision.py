@@ -26,6 +26,24 @@ def test_on_a_processor_it_is_float32_and_what_is_asked_for_stays():
     assert precision.resolve("float16", []) == "float16"
 
 
+@pytest.mark.parametrize(
+    ("name", "others", "found"),
+    [
+        ("auto", "bfloat16", "float32"),
+        ("bfloat16", "float16", "float16"),
+        ("bfloat16", "bfloat16", "bfloat16"),
+        ("float16", "float32", "float32"),
+    ],
+)
+def test_of_several_workers_the_weakest_decides(name, others, found):
+    order = ("float32", "float16", "bfloat16")  # on a processor auto is float32
+
+    def smallest(own):
+        return min(own, order.index(others))
+
+    assert precision.of_all_workers(name, smallest) == found
+
+
 def test_layers_that_are_made_outside_reckon_as_before():
     before = keras.config.dtype_policy().name
     with pytest.raises(RuntimeError), precision.of_new_layers("float16"):

@@ -57,7 +57,7 @@ def test_copies_of_an_example_in_its_group_do_not_narrow_an_interval():
 
 
 @hypothesis.given(st.integers(0, 1000), st.integers(2, 4))
-@hypothesis.settings(max_examples=10, deadline=None)
+@hypothesis.settings(max_examples=10)
 def test_areas_with_weights_are_those_of_scikit_learn(seed, classes):
     labels, chances = _examples(seed, 30, classes)
     chances = chances.round(1)  # so that there are ties
@@ -75,7 +75,7 @@ def test_areas_with_weights_are_those_of_scikit_learn(seed, classes):
 @hypothesis.given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), min_size=1, max_size=20)
 )
-@hypothesis.settings(max_examples=20, deadline=None)
+@hypothesis.settings(max_examples=20)
 def test_each_draw_has_the_classes_and_takes_groups_whole(examples):
     labels = np.array([label for label, _ in examples])
     group_ids = [f"group {group}" for _, group in examples]

@@ -8,8 +8,7 @@ from tests import tiny
 from tfrecords import dataset, exits
 from trainer import input_pipeline, strategies
 from trainer.networks import models
-from trainer.running import steps
-from trainer.scoring import calibration, evaluation
+from trainer.scoring import calibration, eval_step, evaluation
 
 # Three shards are stored one after the other: examples 0, 3, 6, 9, then 1, 4, 7, then 2, 5, 8.
 LABELS = [0, 1, 0, 1, 1, 0, 1, 0, 1, 0]
@@ -52,7 +51,7 @@ def test_each_example_is_counted_once_and_in_stored_order(source, name, global_b
 def test_two_replicas_predict_what_one_does(source, two_devices):
     with two_devices.scope():
         classifier = models.build(models.ModelSpec("cnn", 16, 3))
-    step = steps.make_eval_step(two_devices, classifier)
+    step = eval_step.EvalStep(two_devices, classifier)
     predictions = evaluation.predict(
         two_devices, step, _batches(source, 4), num_examples=10, positive=1
     )
