@@ -1,34 +1,47 @@
 """The program behind `trainer.plan`: what a training will take, before anything is trained."""
 
+import dataclasses
 import pathlib
-import time
 from typing import Any
 
-import tensorflow as tf
-
-from tfrecords import dataset, exits
+from tfrecords import dataset, exits, settings
 from trainer import config as configs
 from trainer import strategies, task
-from trainer.augment import policies
-from trainer.capacity import planning
-from trainer.networks import backbones, models
-from trainer.running import losses, phases, steps, updates
+from trainer.capacity import planning, probing
+from trainer.features import cache, computing
+from trainer.networks import backbones, models, precision
+from trainer.running import phases
 
-PROBE_EXAMPLES = 8
-PROBE_STEPS = 3
 # Where neither a flag nor a dataset tells.
 DEFAULT_IMAGE_SIZE = 224  # pixels
 NUM_CLASSES = {"label": 2, "content": 3}  # of the targets that the layouts know
 
 
-def look(
-    config: configs.TrainConfig,
-    *,
-    num_replicas: int | None = None,
-    num_classes: int | None = None,
-    num_examples: int | None = None,
-    probes: bool = True,
-) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class OutlookConfig:
+    """What is asked of a training beside its own flags.
+
+    Raises:
+      UsageError: a value is out of range.
+    """
+
+    num_replicas: int | None = settings.number(
+        None, 1, 100_000, "Devices of the training; default: those of --strategy here."
+    )
+    num_classes: int | None = settings.number(
+        None, 2, 1_000_000, "Classes of the model; default: those of the dataset."
+    )
+    num_examples: int | None = settings.number(
+        None, 1, 1 << 40, "Examples of the training split; default: those of the dataset."
+    )
+    probe: bool = settings.switch(True, "Time a few steps here, for the time of an epoch.")
+    json: bool = settings.switch(False, "Print JSON, for programs.")
+
+    def __post_init__(self) -> None:
+        settings.check(self)
+
+
+def look(config: configs.TrainConfig, asked: OutlookConfig) -> dict[str, Any]:
     """Returns by phase what a training will take.
 
     The dataset is asked for what is not given, if it is there. The model is made with random
@@ -36,46 +49,63 @@ def look(
 
     Args:
       config: of the training.
-      num_replicas: on as many devices; by default those of the strategy on this machine.
-      num_classes: of the target.
-      num_examples: of the training split.
-      probes: whether to time a few steps on this machine.
+      asked: what is not to be as on this machine, or not as in the dataset.
 
     Raises:
       UsageError: the model cannot be made, or the replicas do not divide the batch.
     """
     source = _dataset(config)
     size = config.image_size or (source.manifest.image_size if source else DEFAULT_IMAGE_SIZE)
-    if source and num_classes is None:
-        num_classes = len(source.target(config.target).class_names)
-    if source and num_examples is None:
-        num_examples = source.split("train").num_examples
-    replicas = num_replicas or strategies.num_replicas(
+    num_classes, num_examples = _counts(config, asked, source)
+    replicas = asked.num_replicas or strategies.num_replicas(
         config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices
     )
-    if config.global_batch_size % replicas:
-        raise exits.UsageError(
-            f"--global_batch_size must be a multiple of the {replicas} replicas. "
-            f"Received: {config.global_batch_size}."
-        )
-    classes = num_classes or NUM_CLASSES.get(config.target, 2)
-    classifier = models.build(task.model_spec(config, size, classes))
+    _check_batch(config.global_batch_size, replicas, num_examples)
+    reckons_in = precision.resolve(config.precision)
+    with precision.of_new_layers(reckons_in):
+        classifier = models.build(task.model_spec(config, size, num_classes))
     run_phases = phases.plan(config)
     phases.check(run_phases, classifier)
-    available = planning.device_memory(config, replicas)
     return {
         "model": config.model,
         "image_size": size,
-        "num_classes": classes,
+        "num_classes": num_classes,
+        "precision": reckons_in,
         "global_batch_size": config.global_batch_size,
         "replicas": replicas,
-        "device_memory_bytes": available,
+        "device_memory_bytes": planning.device_memory(config, replicas),
         "steps_per_epoch": num_examples // config.global_batch_size if num_examples else None,
         "phases": {
-            phase.name: _phase(config, phase, classifier, replicas, num_examples, probes)
+            phase.name: _phase(config, phase, classifier, replicas, num_examples, asked.probe)
             for phase in run_phases
         },
     }
+
+
+def _counts(
+    config: configs.TrainConfig, asked: OutlookConfig, source: dataset.Dataset | None
+) -> tuple[int, int | None]:
+    """Returns the number of classes, and that of training examples if anybody knows it."""
+    if source is None:
+        return asked.num_classes or NUM_CLASSES.get(config.target, 2), asked.num_examples
+    return (
+        asked.num_classes or len(source.target(config.target).class_names),
+        asked.num_examples or source.split("train").num_examples,
+    )
+
+
+def _check_batch(global_batch_size: int, replicas: int, num_examples: int | None) -> None:
+    if global_batch_size % replicas:
+        raise exits.UsageError(
+            f"--global_batch_size must be a multiple of the {replicas} replicas. "
+            f"Received: {global_batch_size}."
+        )
+    if num_examples is not None and num_examples < global_batch_size:
+        raise exits.UsageError(
+            f"--global_batch_size must not exceed the {num_examples:,} examples of the training "
+            f"split. Received: {global_batch_size}. Another number of them is planned with by "
+            "--num_examples."
+        )
 
 
 def _dataset(config: configs.TrainConfig) -> dataset.Dataset | None:
@@ -96,15 +126,16 @@ def _phase(
     pretrained = config.model in backbones.PRETRAINED and config.weights != "none"
     phases.prepare(phase, classifier, pretrained=pretrained, batch_norm=config.batch_norm)
     local = config.global_batch_size // replicas
-    estimated = planning.estimate(config, classifier)
-    choice = planning.choose(
-        config, classifier, num_replicas=replicas, saved=0, remembered_size=None
+    on_features = cache.applies(config, phase)
+    estimated = planning.estimate(
+        config, classifier, num_replicas=replicas, on_features=on_features
     )
-    seconds = _seconds_per_example(classifier, config) if probes else None
-    epoch = None if seconds is None or num_examples is None else seconds * num_examples / replicas
-    return {
+    choice = planning.choose(config, estimated, num_replicas=replicas)
+    available = planning.device_memory(config, replicas)
+    found: dict[str, Any] = {
         "parameters": estimated.parameters,
         "trainable_parameters": estimated.trainable_parameters,
+        "trains_on_features": on_features,
         "weights_bytes": estimated.weights,
         "gradients_bytes": estimated.gradients,
         "optimizer_bytes": estimated.optimizer,
@@ -112,76 +143,23 @@ def _phase(
         "per_replica_batch_size": local,
         "micro_batch": choice.size,
         "planned_bytes": estimated.total(choice.size, in_pieces=choice.size < local),
-        "fits": planning.fits(config, estimated, choice.size, replicas),
-        "seconds_per_example_here": seconds,
-        "seconds_per_epoch_here": epoch,
+        "fits": planning.fits(estimated, choice.size, available),
+        "largest_micro_batch": available and estimated.largest_micro_batch(available),
+        "seconds_per_example_here": None,
+        "seconds_per_epoch_here": None,
+        "seconds_for_features_here": None,
     }
-
-
-def _seconds_per_example(classifier: models.Classifier, config: configs.TrainConfig) -> float:
-    """Times a few steps on one device of this machine, without input."""
-    size = classifier.spec.image_size
-    batch = {
-        "image": tf.zeros([PROBE_EXAMPLES, size, size, 3], tf.uint8),
-        "label": tf.zeros([PROBE_EXAMPLES], tf.int64),
-        "position": tf.range(PROBE_EXAMPLES, dtype=tf.int64),
-        "noise": tf.zeros([PROBE_EXAMPLES, policies.POLICIES[config.augment].num_numbers]),
-    }
-    optimizer = phases.optimizer(config, phases.plan(config)[0], steps_per_epoch=100)
-    optimizer.build(classifier.trainable_variables)
-    step = steps.TrainStep(
-        tf.distribute.get_strategy(),
-        classifier,
-        updates.Update(optimizer, classifier.trainable_variables),
-        augment=policies.POLICIES[config.augment],
-        loss=losses.Loss(positive=1),
-        global_batch_size=PROBE_EXAMPLES,
+    if not probes:
+        return found
+    at_a_time = probing.num_examples(estimated, choice.size)
+    seconds = probing.seconds_of_training(
+        config, phase, classifier, at_a_time, on_features=on_features
     )
-    taken = []
-    for number in range(PROBE_STEPS + 1):  # the first one is traced
-        start = time.perf_counter()
-        float(step(batch, tf.constant([0, number], tf.int64))["loss"])
-        taken.append(time.perf_counter() - start)
-    return min(taken[1:]) / PROBE_EXAMPLES
-
-
-def as_text(found: dict[str, Any]) -> str:
-    """Returns what `look` found, for people."""
-    memory = found["device_memory_bytes"]
-    known = "memory unknown" if memory is None else f"{memory / 1e9:.1f} GB each"
-    steps_line = (
-        f"{found['steps_per_epoch']:,} steps per epoch"
-        if found["steps_per_epoch"] is not None
-        else "steps per epoch: build the dataset, or give --num_examples"
-    )
-    replicas = "1 replica" if found["replicas"] == 1 else f"{found['replicas']} replicas"
-    lines = [
-        f"{found['model']} at {found['image_size']} px, {found['num_classes']} classes"
-        f" | global batch {found['global_batch_size']} | {replicas}, {known} | {steps_line}"
-    ]
-    for name, phase in found["phases"].items():
-        lines += _phase_lines(name, phase)
-    return "\n".join(lines)
-
-
-def _phase_lines(name: str, phase: dict[str, Any]) -> list[str]:
-    lines = [
-        f"Phase {name}: {phase['parameters']:,} parameters, "
-        f"{phase['trainable_parameters']:,} trainable",
-        f"  weights {_mb(phase['weights_bytes'])} | gradients {_mb(phase['gradients_bytes'])}"
-        f" | optimizer {_mb(phase['optimizer_bytes'])}"
-        f" | activations {_mb(phase['activations_bytes_per_example'])} an example",
-        f"  micro-batch {phase['micro_batch']} of {phase['per_replica_batch_size']} per replica: "
-        f"planned {phase['planned_bytes'] / 1e9:.1f} GB"
-        + ("" if phase["fits"] else ", which does not fit"),
-    ]
-    if phase["seconds_per_epoch_here"] is not None:
-        lines.append(
-            f"  about {phase['seconds_per_epoch_here'] / 60:.1f} minutes an epoch on devices like "
-            "this machine's: a few steps, without input; right within a factor of two"
-        )
-    return lines
-
-
-def _mb(number: int) -> str:
-    return f"{number / 1e6:,.1f} MB"
+    found["seconds_per_example_here"] = seconds
+    if num_examples is not None:
+        found["seconds_per_epoch_here"] = seconds * num_examples / replicas
+        if on_features:
+            of_one = probing.seconds_of_features(classifier, computing.EXAMPLES_AT_A_TIME)
+            views = config.cached_views or 1
+            found["seconds_for_features_here"] = of_one * num_examples * views / replicas
+    return found

@@ -17,40 +17,18 @@ from trainer import quiet
 with quiet.tensorflow():
     from trainer import config as configs
     from trainer import outlook
+    from trainer.reporting import forecast
 
 FLAGS = flags.FlagValues()
 settings.define(configs.TrainConfig, flags, FLAGS)
-flags.DEFINE_bool("json", False, "Print JSON, for programs.", flag_values=FLAGS)
-flags.DEFINE_integer(
-    "num_replicas",
-    None,
-    "Devices of the training; default: those of --strategy here.",
-    flag_values=FLAGS,
-)
-flags.DEFINE_integer(
-    "num_classes", None, "Classes of the model; default: those of the dataset.", flag_values=FLAGS
-)
-flags.DEFINE_integer(
-    "num_examples",
-    None,
-    "Examples of the training split; default: those of the dataset.",
-    flag_values=FLAGS,
-)
-flags.DEFINE_bool(
-    "probe", True, "Time a few steps here, for the time of an epoch.", flag_values=FLAGS
-)
+settings.define(outlook.OutlookConfig, flags, FLAGS)
 
 
 def main(argv: list[str]) -> None:
     """Prints the plan for the flags given."""
-    found = outlook.look(
-        settings.read(configs.TrainConfig, FLAGS),
-        num_replicas=FLAGS["num_replicas"].value,
-        num_classes=FLAGS["num_classes"].value,
-        num_examples=FLAGS["num_examples"].value,
-        probes=FLAGS["probe"].value,
-    )
-    print(json.dumps(found, indent=2) if FLAGS["json"].value else outlook.as_text(found))
+    asked = settings.read(outlook.OutlookConfig, FLAGS)
+    found = outlook.look(settings.read(configs.TrainConfig, FLAGS), asked)
+    print(json.dumps(found, indent=2) if asked.json else forecast.as_text(found))
 
 
 def parse_flags(argv: list[str]) -> list[str]:

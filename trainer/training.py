@@ -107,7 +107,6 @@ def _train(
         classifier = _build(task, strategy, team, "none" if started else task.weights)
     # A mistake in a later phase must not cost the first one's work.
     phases.check(run_phases, classifier)
-    step = eval_step.EvalStep(strategy, classifier)
     run = Run(
         task=task,
         strategy=strategy,
@@ -122,7 +121,7 @@ def _train(
             task.steps_per_epoch * sum(phase.epochs for phase in run_phases)
         ),
         train_batches=functools.partial(task.train_batches, part=(team.index, team.count)),
-        predict=functools.partial(_predict, task, strategy, team, step, stop),
+        predict=_predictor(task, strategy, team, classifier, stop),
         faults=faults.Faults.from_environment(team.index, is_restart=heart.is_restart),
     )
     with run.announcer.in_place():
@@ -149,15 +148,17 @@ def _build(
     return classifier
 
 
-def _predict(
+def _predictor(
     task: Task,
     strategy: tf.distribute.Strategy,
     team: workers.Workers,
-    step: eval_step.EvalStep,
+    classifier: models.Classifier,
     stop: interruption.Interruption,
-    split: str,
-) -> evaluation.Predictions:
-    return evaluation.predict(
+) -> Callable[[str], evaluation.Predictions]:
+    """Returns what predicts a split, some examples at a time."""
+    at_a_time = planning.examples_at_a_time(task.config, classifier, strategy.num_replicas_in_sync)
+    step = eval_step.EvalStep(strategy, classifier, at_a_time)
+    return lambda split: evaluation.predict(
         strategy,
         step,
         task.eval_batches(split, part=(team.index, team.count)),
@@ -249,8 +250,7 @@ def _in_float32(run: Run) -> Callable[[str], evaluation.Predictions]:
         classifier = models.build(run.task.model_spec)
         for own, trained in zip(classifier.weights, run.classifier.weights, strict=True):
             own.assign(trained)
-    step = eval_step.EvalStep(run.strategy, classifier)
-    return functools.partial(_predict, run.task, run.strategy, run.workers, step, run.stop)
+    return _predictor(run.task, run.strategy, run.workers, classifier, run.stop)
 
 
 def _conclude(

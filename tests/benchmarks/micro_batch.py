@@ -26,7 +26,7 @@ def main() -> None:
     for batch in (b for b in BATCHES if b <= options.largest):
         pieces = (MICRO_BATCH, batch) if batch == BATCHES[0] else (MICRO_BATCH,)
         for micro_batch in pieces:
-            found = plan.child("resnet50", 96, batch, micro_batch, "fine_tune")
+            found = plan.child(plan.Case("resnet50", "fine_tune", 96, batch, micro_batch))
             rows.append({"batch": batch, "micro_batch": micro_batch, **found})
             print(
                 f"{batch:5} {micro_batch:11} {found['peak_bytes'] / 1e6:6,.0f} MB "

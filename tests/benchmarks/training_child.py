@@ -1,6 +1,6 @@
-"""A process that trains a few steps on noise and prints its memory and speed as JSON.
+"""A process that trains a few steps on noise, predicts, and prints its memory and speed as JSON.
 
-python -m tests.benchmarks.training_child MODEL IMAGE_SIZE BATCH MICRO_BATCH PHASE
+python -m tests.benchmarks.training_child MODEL IMAGE_SIZE BATCH MICRO_BATCH PHASE PRECISION
 """
 
 import json
@@ -19,8 +19,9 @@ import tensorflow as tf
 from trainer import config as configs
 from trainer.augment import policies
 from trainer.capacity import planning
-from trainer.networks import models
+from trainer.networks import models, precision
 from trainer.running import losses, steps, updates
+from trainer.scoring import eval_step
 
 NUM_STEPS = 3
 
@@ -29,14 +30,17 @@ def _peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
-def main(model: str, size: int, batch_size: int, micro_batch: int, phase: str) -> None:
+def main(
+    model: str, size: int, batch_size: int, micro_batch: int, phase: str, reckons_in: str
+) -> None:
     float(tf.reduce_sum(tf.random.uniform([256, 256]) @ tf.random.uniform([256, 256])))
     baseline = _peak_bytes()
-    classifier = models.build(models.ModelSpec(model, size, 1))
+    with precision.of_new_layers(reckons_in):
+        classifier = models.build(models.ModelSpec(model, size, 1))
     if phase == "head":
         classifier.freeze_backbone()
     else:
-        classifier.unfreeze_from("0", train_batch_norm=model == "cnn")
+        classifier.unfreeze_from("0", train_batch_norm=phase == "train")
     optimizer = keras.optimizers.Adam(1e-5, global_clipnorm=1.0)
     optimizer.build(classifier.trainable_variables)
     step = steps.TrainStep(
@@ -63,12 +67,14 @@ def main(model: str, size: int, batch_size: int, micro_batch: int, phase: str) -
         float(step(batch, tf.constant([0, number], tf.int64))["loss"])
         seconds.append(time.perf_counter() - start)
         processor.append(time.process_time() - started)
-    estimated = planning.estimate(configs.TrainConfig(), classifier)
+    estimated = planning.estimate(
+        configs.TrainConfig(model=model, global_batch_size=batch_size), classifier, num_replicas=1
+    )
+    eval_step.EvalStep(tf.distribute.get_strategy(), classifier)(batch)
     found = {
         "peak_bytes": _peak_bytes() - baseline,
         "planned_bytes": estimated.total(micro_batch, in_pieces=micro_batch < batch_size),
         "activations_per_example": estimated.activations_per_example,
-        "fixed": estimated.weights + estimated.gradients + estimated.optimizer,
         "seconds_per_image": min(seconds[1:]) / batch_size,
         "cpu_seconds_per_image": min(processor[1:]) / batch_size,
     }
@@ -76,5 +82,5 @@ def main(model: str, size: int, batch_size: int, micro_batch: int, phase: str) -
 
 
 if __name__ == "__main__":
-    name, *numbers, chosen_phase = sys.argv[1:]
-    main(name, *map(int, numbers), chosen_phase)
+    name, *numbers, chosen_phase, chosen_precision = sys.argv[1:]
+    main(name, *map(int, numbers), chosen_phase, chosen_precision)

@@ -1,3 +1,4 @@
+import dataclasses
 import importlib
 import json
 import pathlib
@@ -5,6 +6,8 @@ import pathlib
 import pytest
 
 from tfrecords import exits
+from trainer import config as configs
+from trainer import outlook
 from trainer import plan as command
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -38,8 +41,17 @@ def test_the_flag_file_of_a_training_is_understood(plan, tmp_path):
 
 def test_people_get_lines(plan):
     text = plan("--image_size=32", "--noprobe", "--num_classes=2", "--device_memory_gb=16")
-    assert text.startswith("cnn at 32 px, 2 classes | global batch 64 | 1 replica, 16.0 GB each")
+    assert text.startswith(
+        "cnn at 32 px, 2 classes, float32 | global batch 64 | 1 replica, 16.0 GB each"
+    )
     assert text.count("\n") == 4
+
+
+def test_each_field_is_a_flag(entry):
+    names = {
+        f.name for c in (configs.TrainConfig, outlook.OutlookConfig) for f in dataclasses.fields(c)
+    }
+    assert set(entry.FLAGS) == names
 
 
 def test_a_word_that_is_no_flag_is_refused(plan):

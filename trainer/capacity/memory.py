@@ -7,15 +7,6 @@ that needs it; what an operation's gradient needs lives until the backward pass 
 import dataclasses
 from collections.abc import Collection, Sequence
 
-ADAM_SLOTS = 2  # copies of the trainable weights in Adam and AdamW: the two moments
-GRADIENT_COPIES = 2  # as computed, and summed over replicas and clipped
-# Measured on CPUs, see tests/benchmarks/README.md: what allocators and the kernels' workspaces take
-# on top of the activations themselves, and what code, graphs and prepared kernels take.
-ACTIVATION_SAFETY = 1.4
-OVERHEAD_BYTES = 150_000_000
-OVERHEAD_BYTES_PER_OPERATION = 400_000
-USABLE = 0.9  # of a device's memory; the driver and fragmentation take the rest
-
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
@@ -29,7 +20,9 @@ class Operation:
       for_weights: the tensors that the gradient of its weights needs.
       for_inputs: the tensors that the gradient of its inputs needs.
       in_place: whether it overwrites its first input where nobody else needs it.
-      workspace: further bytes for one example, while it or its gradient is computed.
+      workspace: further bytes for one example, while it is computed.
+      gradient_workspace: the same, while its gradient is.
+      is_compiled: whether XLA compiles it.
     """
 
     inputs: tuple[int, ...]
@@ -40,22 +33,29 @@ class Operation:
     for_inputs: tuple[int, ...] = ()
     in_place: bool = False
     workspace: int = 0
+    gradient_workspace: int = 0
+    is_compiled: bool = False
 
 
 def peak_bytes_per_example(operations: Sequence[Operation]) -> int:
-    """Returns the most bytes that are alive at one time, for one example.
+    """Returns the most bytes that are alive at one time of a training step, for one example.
 
     Args:
       operations: in an order in which they can be computed.
     """
     sizes = {operation.output: operation.num_bytes for operation in operations}
-    backward = _with_gradient(operations)
+    backward = with_gradient(operations)
     kept_until = _kept_until(operations, backward)
     forward_peak = _forward_peak(operations, sizes, kept_until)
     return max(forward_peak, _backward_peak(operations, sizes, backward, kept_until))
 
 
-def _with_gradient(operations: Sequence[Operation]) -> set[int]:
+def bytes_of_inference(operations: Sequence[Operation]) -> int:
+    """Returns the same of a prediction, which keeps nothing for gradients."""
+    return _forward_peak(operations, {op.output: op.num_bytes for op in operations}, ())
+
+
+def with_gradient(operations: Sequence[Operation]) -> set[int]:
     """Returns the indices of the operations that the backward pass goes through."""
     reached: set[int] = set()
     found = set()
@@ -111,56 +111,10 @@ def _backward_peak(
         gradients.setdefault(operation.output, operation.num_bytes)
         for tensor in made_with_gradient.intersection(operation.inputs):
             gradients.setdefault(tensor, sizes[tensor])
-        peak = max(peak, sum(kept.values()) + sum(gradients.values()) + operation.workspace)
+        peak = max(
+            peak, sum(kept.values()) + sum(gradients.values()) + operation.gradient_workspace
+        )
         del gradients[operation.output]
         for tensor in [tensor for tensor in kept if kept_until[tensor] == index]:
             del kept[tensor]
     return peak
-
-
-@dataclasses.dataclass(frozen=True)
-class Estimate:
-    """The memory that a phase takes on a device, in bytes.
-
-    Attributes:
-      parameters, trainable_parameters: their numbers.
-      activations_per_example: see `peak_bytes_per_example`.
-      num_operations: of the graph.
-      kept_copies: of the trainable weights, by the optimizer and beside it.
-    """
-
-    parameters: int
-    trainable_parameters: int
-    activations_per_example: int
-    num_operations: int = 0
-    kept_copies: int = ADAM_SLOTS
-
-    @property
-    def weights(self) -> int:
-        """The weights, float32."""
-        return 4 * self.parameters
-
-    @property
-    def gradients(self) -> int:
-        """The gradients, in all copies."""
-        return 4 * self.trainable_parameters * GRADIENT_COPIES
-
-    @property
-    def optimizer(self) -> int:
-        """What the optimizer keeps, and what is kept beside it."""
-        return 4 * self.trainable_parameters * self.kept_copies
-
-    def total(self, micro_batch: int, *, in_pieces: bool = False) -> int:
-        """Returns the peak at a micro-batch; `in_pieces` if it is not the whole batch.
-
-        Gradients of several micro-batches are summed in a further copy.
-        """
-        sums = 4 * self.trainable_parameters if in_pieces else 0
-        overhead = OVERHEAD_BYTES + OVERHEAD_BYTES_PER_OPERATION * self.num_operations
-        activations = ACTIVATION_SAFETY * micro_batch * self.activations_per_example
-        return int(self.weights + self.gradients + self.optimizer + sums + activations + overhead)
-
-    def largest_micro_batch(self, device_memory: int) -> int:
-        """Returns how many examples fit at a time; 0 if not even one does."""
-        left = USABLE * device_memory - self.total(0, in_pieces=True)
-        return max(0, int(left / (ACTIVATION_SAFETY * self.activations_per_example)))

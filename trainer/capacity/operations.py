@@ -1,8 +1,10 @@
 """A Keras model as a graph of operations, for the estimate of its memory."""
 
 import math
+from typing import Any
 
 import keras
+import tensorflow as tf
 
 from trainer.capacity import memory
 from trainer.networks import models
@@ -32,9 +34,25 @@ def of_classifier(classifier: models.Classifier) -> list[memory.Operation]:
     backbone = classifier.backbone
     for layer in backbone.layers:
         found.add_layer(layer)
-    features = _numbers(backbone.output)
-    found.add(backbone.output, found.new(), _FLOAT * features, trains=True, keeps_inputs=True)
+    maps = _names(backbone.output)
+    num_bytes = _float32_bytes(backbone.output)  # whatever the backbone reckons in
+    found.add(maps, found.new(), num_bytes, True, for_weights=maps, for_inputs=maps)
     return found.operations
+
+
+def of_head(classifier: models.Classifier) -> list[memory.Operation]:
+    """Returns the operations of a head that trains on features, cached in float16."""
+    cached, features, output = range(3)
+    num_bytes = _FLOAT * classifier.num_features
+    made = _FLOAT * (sum(classifier.spec.head_units) + classifier.spec.num_logits)
+    return [
+        memory.Operation((), cached, num_bytes // 2),
+        memory.Operation((cached,), features, num_bytes),
+        # Dropout makes features anew; what each dense layer makes stands there with its gradient.
+        memory.Operation(
+            (features,), output, num_bytes + 2 * made, True, (features, output), (features, output)
+        ),
+    ]
 
 
 class _Graph:
@@ -52,89 +70,156 @@ class _Graph:
 
     def add(
         self,
-        inputs: object,
-        output: int,
-        num_bytes: int,
-        *,
-        trains: bool = False,
-        keeps_inputs: bool = False,
-    ) -> None:
-        """Adds an operation whose weights and inputs both need what came in."""
-        names = tuple(id(tensor) for tensor in keras.tree.flatten(inputs))
-        needed = names if keeps_inputs else ()
-        self.operations.append(
-            memory.Operation(
-                names, output, num_bytes, trains, for_weights=needed, for_inputs=needed
-            )
-        )
-
-    def add_layer(self, layer: keras.Layer) -> None:
-        """Adds a layer, which may be more than one operation."""
-        output = id(keras.tree.flatten(layer.output)[0])
-        num_bytes = sum(_FLOAT * _numbers(tensor) for tensor in keras.tree.flatten(layer.output))
-        if isinstance(layer, _LAYERS.InputLayer):
-            # The images, scaled to float32; beside them stand the same as they came.
-            self.operations.append(memory.Operation((), output, num_bytes, workspace=num_bytes))
-            return
-        inputs = tuple(id(tensor) for tensor in keras.tree.flatten(layer.input))
-        trains = bool(layer.trainable_variables)
-        if isinstance(layer, _LAYERS.SeparableConv2D):
-            inputs = self._depthwise_half(layer, inputs, num_bytes, trains)
-        activation = _activation(layer)
-        alone = isinstance(layer, (_LAYERS.Activation, _LAYERS.ReLU))
-        before = output if alone or activation in (None, "linear") else self.new()
-        if not alone:
-            self.operations.append(self._body(layer, inputs, before, num_bytes, trains))
-            inputs = (before,)
-        if activation not in (None, "linear"):
-            self.operations.append(_activate(activation, inputs, output, num_bytes))
-
-    def _depthwise_half(
-        self, layer: keras.Layer, inputs: tuple[int, ...], num_bytes: int, trains: bool
-    ) -> tuple[int, ...]:
-        between = self.new()
-        size = num_bytes // layer.filters * layer.input.shape[-1] * layer.depth_multiplier
-        self.operations.append(memory.Operation(inputs, between, size, trains, for_weights=inputs))
-        return (between,)
-
-    def _body(
-        self,
-        layer: keras.Layer,
         inputs: tuple[int, ...],
         output: int,
         num_bytes: int,
-        trains: bool,
-    ) -> memory.Operation:
+        trains: bool = False,
+        **options: Any,
+    ) -> tuple[int, ...]:
+        """Adds an operation; returns its output, as the inputs of the next one."""
+        self.operations.append(memory.Operation(inputs, output, num_bytes, trains, **options))
+        return (output,)
+
+    def add_layer(self, layer: keras.Layer) -> None:
+        """Adds a layer, which may be more than one operation."""
+        (output,) = _names(layer.output)[:1]
+        num_bytes = _bytes(layer.output)
+        if isinstance(layer, _LAYERS.InputLayer):
+            # The images, scaled to float32; beside them stand the same as they came.
+            self.add((), output, num_bytes, workspace=num_bytes)
+            return
+        inputs = _names(layer.input)
+        activation = _activation(layer)
+        if isinstance(layer, (_LAYERS.Activation, _LAYERS.ReLU)):
+            self._activate(activation, inputs, output, num_bytes)
+        elif activation in (None, "linear"):
+            self._body(layer, inputs, output)
+        else:
+            before = self.new()
+            self._body(layer, inputs, before)
+            self._activate(activation, (before,), output, num_bytes)
+
+    def _body(self, layer: keras.Layer, inputs: tuple[int, ...], output: int) -> None:
+        """Adds what a layer does before its activation."""
+        num_bytes, trains = _bytes(layer.output), bool(layer.trainable_variables)
         if isinstance(layer, _LAYERS.BatchNormalization):
-            if self._train_batch_norm:
-                # The mean of squares, and its gradient, pass over squares of the inputs.
-                return memory.Operation(
-                    inputs, output, num_bytes, trains, inputs, inputs, workspace=num_bytes
-                )
-            return memory.Operation(inputs, output, num_bytes, trains, for_weights=inputs)
-        if isinstance(layer, _NEED_INPUT_FOR_WEIGHTS):
-            # A depthwise convolution gathers a copy of its inputs, on the CPU at least.
-            copy = num_bytes if isinstance(layer, _LAYERS.DepthwiseConv2D) else 0
-            return memory.Operation(
-                inputs, output, num_bytes, trains, for_weights=inputs, workspace=copy
+            self._batch_norm(layer, inputs, output)
+        elif isinstance(layer, _LAYERS.LayerNormalization):
+            self._layer_norm(layer, inputs, output)
+        elif isinstance(layer, _LAYERS.SeparableConv2D):
+            copy = _bytes(layer.input)
+            between = num_bytes // layer.filters * layer.input.shape[-1] * layer.depth_multiplier
+            inputs = self.add(
+                inputs, self.new(), between, trains, for_weights=inputs, gradient_workspace=copy
             )
-        if isinstance(layer, _LAYERS.Dropout) and not self._train_batch_norm:
-            return memory.Operation(inputs, output, num_bytes, in_place=True)
-        if isinstance(layer, _NEED_NOTHING):
-            return memory.Operation(
-                inputs, output, num_bytes, trains, in_place=isinstance(layer, _LAYERS.Add)
+            self.add(inputs, output, num_bytes, trains, for_weights=inputs)
+        elif isinstance(layer, _NEED_INPUT_FOR_WEIGHTS):
+            forward, backward = _workspaces(layer)
+            is_grouped = getattr(layer, "groups", 1) > 1
+            self.add(
+                inputs,
+                output,
+                num_bytes,
+                trains,
+                for_weights=inputs,
+                workspace=forward,
+                gradient_workspace=backward,
+                is_compiled=is_grouped,
             )
-        # Poolings, products, and what is not known: all that it reads and makes is kept.
-        kept = (*inputs, output)
-        return memory.Operation(inputs, output, num_bytes, trains, kept, kept)
+        elif isinstance(layer, _LAYERS.Dropout) and not self._train_batch_norm:
+            self.add(inputs, output, num_bytes, in_place=True)
+        elif isinstance(layer, _NEED_NOTHING):
+            self.add(inputs, output, num_bytes, trains, in_place=isinstance(layer, _LAYERS.Add))
+        else:
+            # Poolings, products, and what is not known: all that it reads and makes is kept.
+            kept = (*inputs, output)
+            self.add(inputs, output, num_bytes, trains, for_weights=kept, for_inputs=kept)
+
+    def _batch_norm(self, layer: keras.Layer, inputs: tuple[int, ...], output: int) -> None:
+        num_bytes, single = _bytes(layer.output), _float32_bytes(layer.output)
+        trains = bool(layer.trainable_variables)
+        inputs = self._in_float32(layer, inputs)
+        # Its product with the gradient, whose sum is the gradient of the scale.
+        product = single if trains else 0
+        if layer.trainable and self._train_batch_norm:
+            # The mean of squares, and its gradient, pass over squares of the inputs.
+            self.add(
+                inputs,
+                output,
+                num_bytes,
+                trains,
+                for_weights=inputs,
+                for_inputs=inputs,
+                workspace=single,
+                gradient_workspace=single + product,
+            )
+        else:
+            self.add(
+                inputs,
+                output,
+                num_bytes,
+                trains,
+                for_weights=inputs,
+                workspace=num_bytes if num_bytes < single else 0,
+                gradient_workspace=product,
+            )
+
+    def _layer_norm(self, layer: keras.Layer, inputs: tuple[int, ...], output: int) -> None:
+        single, trains = _float32_bytes(layer.output), bool(layer.trainable_variables)
+        inputs = self._in_float32(layer, inputs)
+        # Keras makes a factor for each number, which the gradient needs beside the number itself.
+        factor = self.add(inputs, self.new(), single, trains, for_weights=inputs, for_inputs=inputs)
+        both = (*inputs, *factor)
+        self.add(
+            both,
+            output,
+            _bytes(layer.output),
+            for_inputs=both,
+            workspace=single,
+            gradient_workspace=single,
+        )
+
+    def _in_float32(self, layer: keras.Layer, inputs: tuple[int, ...]) -> tuple[int, ...]:
+        """Adds the copy that a normalisation makes of half-precision inputs, as it reckons."""
+        num_bytes = _float32_bytes(layer.input)
+        if num_bytes == _bytes(layer.input):
+            return inputs
+        return self.add(inputs, self.new(), num_bytes)
+
+    def _activate(
+        self, activation: str | None, inputs: tuple[int, ...], output: int, num_bytes: int
+    ) -> None:
+        if activation in _FROM_OUTPUT:
+            self.add(inputs, output, num_bytes, for_inputs=(output,), in_place=True)
+            return
+        if activation == "gelu":
+            # A half of the inputs, what the error function is of, and one more than it is.
+            between = self.add(inputs, self.new(), 3 * num_bytes, for_inputs=inputs)
+            inputs = (*inputs, *between)
+        self.add(
+            inputs,
+            output,
+            num_bytes,
+            for_inputs=inputs,
+            workspace=num_bytes,
+            gradient_workspace=num_bytes,
+        )
 
 
-def _activate(
-    activation: str, inputs: tuple[int, ...], output: int, num_bytes: int
-) -> memory.Operation:
-    if activation in _FROM_OUTPUT:
-        return memory.Operation(inputs, output, num_bytes, for_inputs=(output,), in_place=True)
-    return memory.Operation(inputs, output, num_bytes, for_inputs=inputs, workspace=num_bytes)
+def _workspaces(layer: keras.Layer) -> tuple[int, int]:
+    """Returns the bytes that a convolution takes for an example, and those that its gradient does.
+
+    Measured on CPUs. Products of matrices take none.
+    """
+    kernel = math.prod(getattr(layer, "kernel_size", ()))
+    if getattr(layer, "groups", 1) > 1:
+        # Compiled by XLA, which gathers the window of each number that it makes.
+        gathered = kernel * _bytes(layer.output)
+        return gathered, gathered
+    if kernel == 1:
+        return 0, 0
+    # Its gradient puts what came in, and the gradient of what came out, into another order.
+    return 0, _bytes(layer.input) + _bytes(layer.output)
 
 
 def _activation(layer: keras.Layer) -> str | None:
@@ -143,5 +228,16 @@ def _activation(layer: keras.Layer) -> str | None:
     return getattr(getattr(layer, "activation", None), "__name__", None)
 
 
-def _numbers(tensor: keras.KerasTensor) -> int:
-    return math.prod(tensor.shape[1:])
+def _names(tensors: object) -> tuple[int, ...]:
+    return tuple(id(tensor) for tensor in keras.tree.flatten(tensors))
+
+
+def _bytes(tensors: object) -> int:
+    """Returns the bytes of the tensors of one example, in the precision that they have."""
+    flat = keras.tree.flatten(tensors)
+    return sum(tf.as_dtype(one.dtype).size * math.prod(one.shape[1:]) for one in flat)
+
+
+def _float32_bytes(tensors: object) -> int:
+    """Returns the same, were they float32."""
+    return sum(_FLOAT * math.prod(one.shape[1:]) for one in keras.tree.flatten(tensors))

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.augment import policies
-from trainer.capacity import out_of_memory
+from trainer.capacity import out_of_memory, planning
 from trainer.features import tables
 from trainer.networks import models
 from trainer.running import steps
@@ -32,7 +32,12 @@ class Computing:
         self._run = run
         self._policy = policy
         self._step = _make_step(run.strategy, run.classifier, policy)
-        self._examples_at_a_time = EXAMPLES_AT_A_TIME
+        self._examples_at_a_time = planning.examples_at_a_time(
+            run.task.config,
+            run.classifier,
+            run.strategy.num_replicas_in_sync,
+            EXAMPLES_AT_A_TIME,
+        )
 
     def complete(self, table: tables.Table, split: str, view: int) -> None:
         """Computes what is missing of a table, with less at a time where memory runs out.

@@ -136,9 +136,8 @@ def _step(
     key = planning.memory_key(config, phase, task.image_size)
     micro_batch = planning.choose(
         config,
-        classifier,
+        planning.estimate(config, classifier, replicas),
         num_replicas=replicas,
-        saved=0,
         remembered_size=remembered.read(key, remembered.default_path()),
     )
     step = steps.TrainStep(

@@ -92,7 +92,9 @@ class PhaseLoop:
                 f"(received: {config.fine_tune_from}), in another --run_dir."
             ),
         )
-        self._memory_key = planning.memory_key(config, phase, run.task.image_size)
+        self._memory_key = planning.memory_key(
+            config, phase, run.task.image_size, on_features=run.trains_on_features
+        )
         self._window = progress.Window(config.global_batch_size)
         self._latest: dict[str, float] | None = None  # of the window before
         self._epoch_steps = epoch_steps.EpochSteps(
@@ -130,10 +132,14 @@ class PhaseLoop:
     def _choose_micro_batch(self) -> None:
         run, counters = self._run, self._run.counters
         local = strategies.per_replica_batch_size(run.strategy, run.task.config.global_batch_size)
+        replicas = run.strategy.num_replicas_in_sync
+        estimated = planning.estimate(
+            run.task.config, run.classifier, replicas, on_features=run.trains_on_features
+        )
         choice = planning.choose(
             run.task.config,
-            run.classifier,
-            num_replicas=run.strategy.num_replicas_in_sync,
+            estimated,
+            num_replicas=replicas,
             saved=int(counters.micro_batch),
             remembered_size=remembered.read(self._memory_key, remembered.default_path()),
         )

@@ -20,12 +20,18 @@ class EvalStep:
     Args:
       strategy: where it runs.
       classifier: the model; made in the strategy's scope.
+      examples_at_a_time: of a replica, at first.
     """
 
-    def __init__(self, strategy: tf.distribute.Strategy, classifier: models.Classifier):
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        classifier: models.Classifier,
+        examples_at_a_time: int = EXAMPLES_AT_A_TIME,
+    ):
         self._strategy = strategy
         self._classifier = classifier
-        self._trace(EXAMPLES_AT_A_TIME)
+        self._trace(examples_at_a_time)
 
     def __call__(self, batch: dict[str, Any]) -> Any:
         """Returns the logits of each replica, float32 [examples, logits].

@@ -4,8 +4,6 @@ from hypothesis import strategies as st
 from trainer.capacity import memory
 from trainer.capacity.memory import Operation
 
-GB = 10**9
-
 
 def _chain(*sizes, trains=False):
     """Operations one after the other, each of which needs what came in."""
@@ -56,26 +54,18 @@ def test_a_workspace_is_alive_with_its_operation():
     assert memory.peak_bytes_per_example(chain) == 115
 
 
+def test_the_workspace_of_a_gradient_is_alive_with_it():
+    last = Operation((0,), 1, 5, True, (0,), gradient_workspace=100)
+    assert memory.peak_bytes_per_example([Operation((), 0, 10), last]) == 115
+    assert memory.bytes_of_inference([Operation((), 0, 10), last]) == 15
+
+
+def test_a_prediction_keeps_nothing_for_gradients():
+    assert memory.bytes_of_inference(_chain(100, 10, 30, 5, trains=True)) == 110
+
+
 @hypothesis.given(st.lists(st.integers(1, 1000), min_size=2, max_size=12))
 def test_training_takes_no_less_than_all_that_is_kept_and_no_less_than_prediction(sizes):
     trained = memory.peak_bytes_per_example(_chain(*sizes, trains=True))
     assert trained >= sum(sizes)
     assert trained >= memory.peak_bytes_per_example(_chain(*sizes))
-
-
-@hypothesis.given(st.integers(1, 10**8), st.integers(1, 10**8), st.integers(10**9, 10**11))
-def test_what_fits_stays_below_the_memory_and_one_more_would_not(trainable, activations, available):
-    estimate = memory.Estimate(trainable, trainable, activations)
-    size = estimate.largest_micro_batch(available)
-    if size:
-        assert estimate.total(size, in_pieces=True) <= memory.USABLE * available + 1
-    assert estimate.total(size + 2, in_pieces=True) > memory.USABLE * available
-
-
-def test_adam_needs_two_copies_of_what_trains():
-    estimate = memory.Estimate(parameters=1000, trainable_parameters=100, activations_per_example=1)
-    assert (estimate.weights, estimate.optimizer) == (4000, 800)
-
-
-def test_a_device_that_is_too_small_holds_no_example():
-    assert memory.Estimate(GB, GB, 1).largest_micro_batch(8 * GB) == 0

@@ -1,7 +1,7 @@
 import keras
 
 from trainer.capacity import memory, operations
-from trainer.networks import backbones, models
+from trainer.networks import backbones, models, precision
 
 
 def _classifier(monkeypatch, build):
@@ -42,6 +42,78 @@ def test_a_separable_convolution_is_two_operations(monkeypatch):
     assert depthwise.num_bytes == 3 * 3 * 3 * 4
     assert pointwise.num_bytes == 3 * 3 * 6 * 4
     assert pointwise.inputs == (depthwise.output,)
+
+
+def _of(monkeypatch, layer, *, train_batch_norm=False):
+    """Returns the operations of a layer on feature maps, between the image and the head."""
+
+    def build(shape):
+        inputs = keras.Input(shape)
+        return keras.Model(inputs, layer(inputs))
+
+    classifier = _classifier(monkeypatch, build)
+    classifier.unfreeze_from("0", train_batch_norm=train_batch_norm)
+    return operations.of_classifier(classifier)[1:-1]
+
+
+IMAGE = 8 * 8 * 3 * 4  # bytes
+
+
+def test_the_gradient_of_a_convolution_copies_what_came_in_and_out(monkeypatch):
+    (wide,) = _of(monkeypatch, keras.layers.Conv2D(6, 3, padding="same"))
+    assert (wide.workspace, wide.gradient_workspace) == (0, 3 * IMAGE)
+    (pointwise,) = _of(monkeypatch, keras.layers.Conv2D(6, 1))
+    assert (pointwise.workspace, pointwise.gradient_workspace) == (0, 0)
+
+
+def test_a_grouped_convolution_gathers_its_windows(monkeypatch):
+    (grouped,) = _of(monkeypatch, keras.layers.Conv2D(3, 3, groups=3, padding="same"))
+    assert (grouped.workspace, grouped.gradient_workspace) == (9 * IMAGE, 9 * IMAGE)
+    assert grouped.is_compiled
+
+
+def test_a_batch_norm_in_half_precision_reckons_in_float32(monkeypatch):
+    (whole,) = _of(monkeypatch, keras.layers.BatchNormalization())
+    assert (whole.num_bytes, whole.workspace, whole.gradient_workspace) == (IMAGE, 0, IMAGE)
+    with precision.of_new_layers("float16"):  # of an image, which is float32, it makes no copy
+        layers = keras.layers.Conv2D(3, 1), keras.layers.BatchNormalization()
+        _, copy, half = _of(monkeypatch, lambda maps: layers[1](layers[0](maps)))
+    assert (copy.num_bytes, half.num_bytes) == (IMAGE, IMAGE // 2)
+    assert half.for_weights == (copy.output,)
+
+
+def test_a_batch_norm_that_learns_statistics_squares_its_inputs(monkeypatch):
+    layer = keras.layers.BatchNormalization()
+    (learns,) = _of(monkeypatch, layer, train_batch_norm=True)
+    assert (learns.workspace, learns.gradient_workspace) == (IMAGE, 2 * IMAGE)
+    assert learns.for_inputs == learns.inputs
+
+
+def test_a_layer_norm_keeps_a_factor_for_each_number(monkeypatch):
+    factor, scaled = _of(monkeypatch, keras.layers.LayerNormalization())
+    assert factor.num_bytes == scaled.num_bytes == IMAGE
+    assert scaled.for_inputs == (*factor.inputs, factor.output)
+
+
+def test_a_gelu_keeps_three_numbers_for_each_of_its_inputs(monkeypatch):
+    between, activated = _of(monkeypatch, keras.layers.Activation("gelu"))
+    assert (between.num_bytes, activated.num_bytes) == (3 * IMAGE, IMAGE)
+    assert activated.for_inputs == (*between.inputs, between.output)
+
+
+def test_half_precision_takes_half_and_the_head_float32(monkeypatch):
+    with precision.of_new_layers("bfloat16"):
+        (convolution,) = _of(monkeypatch, keras.layers.Conv2D(3, 1))
+    assert convolution.num_bytes == IMAGE // 2
+
+
+def test_a_head_on_features_is_of_those_and_its_layers(tiny_backbone):
+    classifier = models.build(models.ModelSpec(tiny_backbone, 16, 1, head_units=(7,)))
+    cached, features, head = operations.of_head(classifier)
+    number = classifier.num_features
+    assert (cached.num_bytes, features.num_bytes) == (2 * number, 4 * number)
+    assert head.num_bytes == 4 * number + 2 * 4 * (7 + 1)
+    assert [operation.trains for operation in (cached, features, head)] == [False, False, True]
 
 
 def test_frozen_layers_do_not_train(monkeypatch, tiny_backbone):

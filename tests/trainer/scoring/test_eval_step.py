@@ -31,9 +31,8 @@ def _logits(strategy, step, batches):
 def test_pieces_give_the_logits_of_the_whole(
     two_devices, classifier, monkeypatch, at_a_time, num_traced
 ):
-    monkeypatch.setattr(eval_step, "EXAMPLES_AT_A_TIME", at_a_time)
     batches, images = _batches(14)
-    step = eval_step.EvalStep(two_devices, classifier)
+    step = eval_step.EvalStep(two_devices, classifier, at_a_time)
     seen = []
     monkeypatch.setattr(
         step, "_predict", lambda rows: seen.append(rows.shape[0]) or classifier(rows)
@@ -52,8 +51,7 @@ def test_where_memory_runs_out_fewer_examples_are_taken_at_a_time(
         return classifier(images)
 
     batches, images = _batches(16)
-    monkeypatch.setattr(eval_step, "EXAMPLES_AT_A_TIME", 8)
-    step = eval_step.EvalStep(two_devices, classifier)
+    step = eval_step.EvalStep(two_devices, classifier, 8)
     monkeypatch.setattr(step, "_predict", with_memory_for_three)
     assert _logits(two_devices, step, batches) == pytest.approx(
         classifier(images).numpy(), abs=1e-5
@@ -70,8 +68,7 @@ def test_what_smaller_pieces_do_not_mend_is_raised(two_devices, classifier, monk
         raise tf.errors.ResourceExhaustedError(None, None, words)
 
     batches, _ = _batches(8)
-    monkeypatch.setattr(eval_step, "EXAMPLES_AT_A_TIME", 4)
-    step = eval_step.EvalStep(two_devices, classifier)
+    step = eval_step.EvalStep(two_devices, classifier, 4)
     monkeypatch.setattr(step, "_predict", fail)
     with pytest.raises(tf.errors.ResourceExhaustedError, match=words):
         _logits(two_devices, step, batches)

@@ -1,0 +1,70 @@
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from trainer.capacity import estimates
+from trainer.capacity.memory import Operation
+
+GB = 10**9
+
+
+@hypothesis.given(st.integers(1, 10**8), st.integers(1, 10**8), st.integers(10**9, 10**11))
+def test_what_fits_stays_below_the_memory_and_one_more_would_not(trainable, activations, available):
+    estimate = estimates.Estimate(trainable, trainable, activations)
+    size = estimate.largest_micro_batch(available)
+    usable = estimates.USABLE * available
+    if size:
+        assert estimate.total(size, in_pieces=True) <= usable + 1
+    assert estimate.total(size + 2, in_pieces=True) > usable
+
+
+def test_the_update_takes_more_than_the_gradients_of_few_examples():
+    estimate = estimates.Estimate(1000, 1000, activations_per_example=1000)
+    # Weights, two copies by the optimizer, and in the update 4.5 of the gradients.
+    assert estimate.total(1) == 4000 + 8000 + 18_000
+    assert estimate.total(9) == estimate.total(1)
+    # With more the gradients, once, beside the activations.
+    assert estimate.total(100) == 4000 + 8000 + 4000 + 150_000
+
+
+def test_gradients_of_several_micro_batches_and_replicas_are_summed_in_copies():
+    one = estimates.Estimate(1000, 1000, activations_per_example=1)
+    two = estimates.Estimate(1000, 1000, activations_per_example=1, num_replicas=2)
+    assert one.total(1, in_pieces=True) == one.total(1) + 4000
+    assert two.total(1) == one.total(1) + 4000
+
+
+def test_only_what_trains_has_gradients_and_slots():
+    estimate = estimates.Estimate(
+        parameters=1000, trainable_parameters=100, activations_per_example=1
+    )
+    assert (estimate.weights, estimate.gradients, estimate.optimizer) == (4000, 400, 800)
+
+
+def test_half_precision_casts_the_weights():
+    estimate = estimates.Estimate(1000, 100, 1, in_half=True)
+    assert estimate.weights == 6000
+
+
+def test_predictions_count_where_they_take_more_than_training():
+    estimate = estimates.Estimate(0, 0, 1000, inference=64_000)
+    assert estimate.total(8) == 96_000
+    assert estimate.total(128) == 192_000
+    assert estimate.largest_inference(available := GB, 1_000_000) == 600
+    assert estimate.largest_inference(available, 10 * GB) == 1
+
+
+def test_a_device_that_is_too_small_holds_no_example():
+    assert estimates.Estimate(GB, GB, 1).largest_micro_batch(8 * GB) == 0
+    # The gradients of an example would fit, the update does not.
+    assert estimates.Estimate(GB, GB, 1).largest_micro_batch(20 * GB) == 0
+
+
+@pytest.mark.parametrize(("trains", "compiled", "expected"), [(False, 1, 5), (True, 3, 15)])
+def test_code_takes_more_for_what_trains_and_what_is_compiled(trains, compiled, expected):
+    operations = [Operation((), 0, 1), Operation((0,), 1, 1, trains, is_compiled=True)]
+    of_gradients = estimates.OVERHEAD_BYTES_PER_GRADIENT if trains else 0
+    assert (
+        estimates.overhead(operations)
+        == 180_000_000 + 2 * 250_000 + of_gradients + expected * 1_000_000
+    )

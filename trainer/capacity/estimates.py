@@ -1,0 +1,104 @@
+"""The memory of a training step as a sum: activations, weights and their copies, code; pure."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from trainer.capacity import memory
+
+# What follows is measured on CPUs, see tests/benchmarks/README.md. Allocators and the workspaces of
+# kernels take this on top of the activations themselves.
+ACTIVATION_SAFETY = 1.5
+# Gradients as they are computed, clipped, the weights from before the update for its norm, and what
+# the optimizer makes on its way; the sum over several replicas is one more.
+UPDATE_COPIES = 4.5
+# What code and graphs take: at least, for each operation, and for its gradient.
+OVERHEAD_BYTES = 180_000_000
+OVERHEAD_BYTES_PER_OPERATION = 250_000
+OVERHEAD_BYTES_PER_GRADIENT = 700_000
+# What is compiled for each operation that XLA has to do with.
+COMPILED_BYTES = 5_000_000
+USABLE = 0.9  # of a device's memory; the driver and fragmentation take the rest
+
+
+def overhead(operations: Sequence[memory.Operation]) -> int:
+    """Returns the bytes that code and graphs take, whatever the number of examples."""
+    backward = memory.with_gradient(operations)
+    num_compiled = sum(operation.is_compiled for operation in operations)
+    num_compiled += 2 * sum(operations[index].is_compiled for index in backward)
+    return (
+        OVERHEAD_BYTES
+        + OVERHEAD_BYTES_PER_OPERATION * len(operations)
+        + OVERHEAD_BYTES_PER_GRADIENT * len(backward)
+        + COMPILED_BYTES * num_compiled
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """The memory that a phase takes on a device, in bytes.
+
+    Attributes:
+      parameters, trainable_parameters: their numbers.
+      activations_per_example: of a training step, see `peak_bytes_per_example`.
+      overhead: of code and graphs.
+      kept_copies: of the trainable weights, by the optimizer and beside it.
+      num_replicas: whose gradients are summed up.
+      in_half: whether the weights are cast to half precision.
+      inference: what predictions, or the features of a frozen backbone, take at a time.
+    """
+
+    parameters: int
+    trainable_parameters: int
+    activations_per_example: int
+    overhead: int = 0
+    kept_copies: int = 2
+    num_replicas: int = 1
+    in_half: bool = False
+    inference: int = 0
+
+    @property
+    def weights(self) -> int:
+        """The weights, float32, and their casts."""
+        return (6 if self.in_half else 4) * self.parameters
+
+    @property
+    def gradients(self) -> int:
+        """The gradients."""
+        return 4 * self.trainable_parameters
+
+    @property
+    def optimizer(self) -> int:
+        """What the optimizer keeps, and what is kept beside it."""
+        return self.gradients * self.kept_copies
+
+    def total(self, micro_batch: int, *, in_pieces: bool = False) -> int:
+        """Returns the peak at a micro-batch; `in_pieces` if it is not the whole batch.
+
+        It comes with the gradients, with the update, or with predictions, which follow upon each
+        other.
+        """
+        gradients = self.gradients + ACTIVATION_SAFETY * micro_batch * self.activations_per_example
+        inference = ACTIVATION_SAFETY * self.inference
+        return int(self._kept(in_pieces) + max(gradients, self._update, inference))
+
+    def largest_micro_batch(self, device_memory: int) -> int:
+        """Returns how many examples fit at a time; 0 if not even one does."""
+        left = USABLE * device_memory - self._kept(in_pieces=True)
+        if left < self._update:
+            return 0
+        for_one = ACTIVATION_SAFETY * self.activations_per_example
+        return max(0, int((left - self.gradients) / for_one))
+
+    def largest_inference(self, device_memory: int, bytes_per_example: int) -> int:
+        """Returns how many examples fit at a time that are predicted, at least 1."""
+        left = USABLE * device_memory - self._kept(in_pieces=True)
+        return max(1, int(left / (ACTIVATION_SAFETY * bytes_per_example)))
+
+    def _kept(self, in_pieces: bool) -> int:
+        """Returns what is there all the time; gradients of several micro-batches are summed up."""
+        sums = self.gradients if in_pieces else 0
+        return self.weights + self.optimizer + sums + self.overhead
+
+    @property
+    def _update(self) -> float:
+        return self.gradients * (UPDATE_COPIES + (self.num_replicas > 1))
