@@ -7,7 +7,7 @@ from typing import Any
 from tfrecords import dataset, exits, settings
 from trainer import config as configs
 from trainer import strategies, task
-from trainer.capacity import planning, probing
+from trainer.capacity import estimates, planning, probing
 from trainer.features import cache, computing
 from trainer.networks import backbones, models, precision
 from trainer.running import phases
@@ -66,6 +66,7 @@ def look(config: configs.TrainConfig, asked: OutlookConfig) -> dict[str, Any]:
         classifier = models.build(task.model_spec(config, size, num_classes))
     run_phases = phases.plan(config)
     phases.check(run_phases, classifier)
+    available = planning.device_memory(config, replicas)
     return {
         "model": config.model,
         "image_size": size,
@@ -73,7 +74,8 @@ def look(config: configs.TrainConfig, asked: OutlookConfig) -> dict[str, Any]:
         "precision": reckons_in,
         "global_batch_size": config.global_batch_size,
         "replicas": replicas,
-        "device_memory_bytes": planning.device_memory(config, replicas),
+        "device_memory_bytes": available,
+        "usable_bytes": available and int(estimates.USABLE * available),
         "steps_per_epoch": num_examples // config.global_batch_size if num_examples else None,
         "phases": {
             phase.name: _phase(config, phase, classifier, replicas, num_examples, asked.probe)

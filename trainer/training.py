@@ -12,7 +12,6 @@ import dataclasses
 import functools
 import math
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -32,10 +31,11 @@ from trainer.running import (
     interruption,
     loop,
     phases,
+    predicting,
     pulse,
 )
 from trainer.running.run import Run
-from trainer.scoring import eval_step, evaluation
+from trainer.scoring import evaluation
 from trainer.scoring.calibration import Calibration
 from trainer.task import Task
 
@@ -121,7 +121,7 @@ def _train(
             task.steps_per_epoch * sum(phase.epochs for phase in run_phases)
         ),
         train_batches=functools.partial(task.train_batches, part=(team.index, team.count)),
-        predict=_predictor(task, strategy, team, classifier, stop),
+        predict=predicting.of_splits(task, strategy, team, classifier, stop),
         faults=faults.Faults.from_environment(team.index, is_restart=heart.is_restart),
     )
     with run.announcer.in_place():
@@ -146,28 +146,6 @@ def _build(
             variable.assign(value.numpy())
     team.take_from_chief(classifier.variables)
     return classifier
-
-
-def _predictor(
-    task: Task,
-    strategy: tf.distribute.Strategy,
-    team: workers.Workers,
-    classifier: models.Classifier,
-    stop: interruption.Interruption,
-) -> Callable[[str], evaluation.Predictions]:
-    """Returns what predicts a split, some examples at a time."""
-    at_a_time = planning.examples_at_a_time(task.config, classifier, strategy.num_replicas_in_sync)
-    step = eval_step.EvalStep(strategy, classifier, at_a_time)
-    return lambda split: evaluation.predict(
-        strategy,
-        step,
-        task.eval_batches(split, part=(team.index, team.count)),
-        num_examples=task.source.split(split).num_examples,
-        positive=task.positive,
-        check=functools.partial(stop.check, team.any),
-        num_workers=team.count,
-        gather=team.concatenate,
-    )
 
 
 def _run_phases(
@@ -244,21 +222,12 @@ def _opening_line(
     )
 
 
-def _in_float32(run: Run) -> Callable[[str], evaluation.Predictions]:
-    """Returns what predicts as the bundle will, whatever the training has reckoned in."""
-    with run.strategy.scope():
-        classifier = models.build(run.task.model_spec)
-        for own, trained in zip(classifier.weights, run.classifier.weights, strict=True):
-            own.assign(trained)
-    return _predictor(run.task, run.strategy, run.workers, classifier, run.stop)
-
-
 def _conclude(
     run: Run, parameters: dict[str, int], log: events.EventLog, directory: pathlib.Path
 ) -> dict[str, Any]:
     run.pulse.tell(pulse.LONG)
     is_exact = run.task.precision == precision.FLOAT32
-    predict = run.predict if is_exact else _in_float32(run)
+    predict = run.predict if is_exact else predicting.in_float32(run)
     with run.stop.at_rest(lambda: None):  # all is saved
         validation, test = predict("validation"), predict("test")
     summary: dict[str, Any] = run.workers.chief_decides(

@@ -6,7 +6,7 @@ from typing import Any
 def as_text(found: dict[str, Any]) -> str:
     """Returns what `look` found, for people."""
     available = found["device_memory_bytes"]
-    known = "memory unknown" if available is None else f"{_gb(available)} each"
+    known = "memory unknown" if available is None else f"{_size(available)} each"
     steps_line = (
         f"{found['steps_per_epoch']:,} steps per epoch"
         if found["steps_per_epoch"] is not None
@@ -18,21 +18,23 @@ def as_text(found: dict[str, Any]) -> str:
         f"{found['precision']} | global batch {found['global_batch_size']:,}"
         f" | {replicas}, {known} | {steps_line}"
     ]
+    usable = found["usable_bytes"]
+    limit = "" if usable is None else f" of {_size(usable)} usable"
     for name, phase in found["phases"].items():
-        lines += _phase_lines(name, phase)
+        lines += _phase_lines(name, phase, limit)
     return "\n".join(lines)
 
 
-def _phase_lines(name: str, phase: dict[str, Any]) -> list[str]:
+def _phase_lines(name: str, phase: dict[str, Any], limit: str) -> list[str]:
     on = " on features that are computed once" if phase["trains_on_features"] else ""
     lines = [
         f"Phase {name}{on}: {phase['parameters']:,} parameters, "
         f"{phase['trainable_parameters']:,} trainable",
-        f"  weights {_mb(phase['weights_bytes'])} | gradients {_mb(phase['gradients_bytes'])}"
-        f" | optimizer {_mb(phase['optimizer_bytes'])}"
-        f" | activations {_mb(phase['activations_bytes_per_example'])} an example",
+        f"  weights {_size(phase['weights_bytes'])} | gradients {_size(phase['gradients_bytes'])}"
+        f" | optimizer {_size(phase['optimizer_bytes'])}"
+        f" | activations {_size(phase['activations_bytes_per_example'])} an example",
         f"  micro-batch {phase['micro_batch']:,} of {phase['per_replica_batch_size']:,} per "
-        f"replica: planned {_gb(phase['planned_bytes'])}",
+        f"replica: planned {_size(phase['planned_bytes'])}{limit}",
     ]
     if not phase["fits"]:
         lines.append(f"  This does not fit. {_remedy(phase)}")
@@ -59,12 +61,11 @@ def _remedy(phase: dict[str, Any]) -> str:
     )
 
 
-def _mb(number: int) -> str:
-    return f"{number / 1e6:,.1f} MB"
-
-
-def _gb(number: int) -> str:
-    return f"{number / 1e9:.2f} GB" if number < 1e9 else f"{number / 1e9:,.1f} GB"
+def _size(number: int) -> str:
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if number >= unit:
+            return f"{number / unit:,.1f} {name}"
+    return f"{number / 1e3:,.1f} kB"
 
 
 def _time(seconds: float) -> str:

@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords import exits
-from trainer import run_directory, strategies
+from trainer import run_directory
 from trainer.augment import policies
-from trainer.capacity import micro_batches, planning, remembered, resources
+from trainer.capacity import resources
 from trainer.networks import precision
 from trainer.reporting import events, progress
 from trainer.running import (
@@ -24,6 +24,7 @@ from trainer.running import (
     phases,
     pulse,
     recovery,
+    sizing,
     steps,
     transaction,
     validation,
@@ -59,6 +60,7 @@ class PhaseLoop:
         self._run = run
         self._phase = phase
         self._epochs_before = epochs_before
+        self._sizing = sizing.Sizing(run, phase)
         self._store = checkpoints.PhaseCheckpoints(
             run.directory / phase.name,
             run.classifier,
@@ -81,9 +83,7 @@ class PhaseLoop:
         )
         self._step = transaction.Transaction(
             self._train_step,
-            per_replica_batch_size=strategies.per_replica_batch_size(
-                run.strategy, config.global_batch_size
-            ),
+            per_replica_batch_size=self._sizing.per_replica_batch_size,
             on_smaller=self._note_smaller_micro_batch,
             on_end=self._leave_smaller_micro_batch,
             remedy=(
@@ -91,9 +91,6 @@ class PhaseLoop:
                 f"{run.task.image_size}), or train fewer layers by a later --fine_tune_from "
                 f"(received: {config.fine_tune_from}), in another --run_dir."
             ),
-        )
-        self._memory_key = planning.memory_key(
-            config, phase, run.task.image_size, on_features=run.trains_on_features
         )
         self._window = progress.Window(config.global_batch_size)
         self._latest: dict[str, float] | None = None  # of the window before
@@ -130,33 +127,11 @@ class PhaseLoop:
         self._choose_micro_batch()
 
     def _choose_micro_batch(self) -> None:
-        run, counters = self._run, self._run.counters
-        local = strategies.per_replica_batch_size(run.strategy, run.task.config.global_batch_size)
-        replicas = run.strategy.num_replicas_in_sync
-        estimated = planning.estimate(
-            run.task.config, run.classifier, replicas, on_features=run.trains_on_features
-        )
-        choice = planning.choose(
-            run.task.config,
-            estimated,
-            num_replicas=replicas,
-            saved=int(counters.micro_batch),
-            remembered_size=remembered.read(self._memory_key, remembered.default_path()),
-        )
-        left = remembered.read(self._own_memory_key, remembered.default_path())
-        for most, reason in (
-            (run.pulse.micro_batch, "the process was killed with more"),
-            (left, "memory ran out with more"),
-        ):
-            if most is not None and most < choice.size:
-                choice = planning.Choice(micro_batches.largest(local, most), reason)
-        size = run.workers.smallest(choice.size)
-        if size < choice.size:
-            choice = planning.Choice(size, "another worker has no memory for more")
-        self.micro_batch = choice
+        self.micro_batch = self._sizing.choose()
+        size = self.micro_batch.size
         self._train_step.micro_batch = size
-        counters.micro_batch.assign(size)
-        run.pulse.tell(pulse.SIZE, size, local)
+        self._run.counters.micro_batch.assign(size)
+        self._run.pulse.tell(pulse.SIZE, size, self._sizing.per_replica_batch_size)
 
     def _note_smaller_micro_batch(self, size: int) -> None:
         counters = self._run.counters
@@ -168,16 +143,12 @@ class PhaseLoop:
         counters.micro_batch.assign(size)
         self._run.pulse.tell(pulse.LONG)  # the step is traced anew
         counters.out_of_memory_retries.assign_add(1)
-        remembered.write(self._memory_key, size, remembered.default_path())
+        self._sizing.keep(size)
 
     def _leave_smaller_micro_batch(self, size: int) -> None:
         """Leaves a size to the process after this one, and to no other run."""
-        remembered.write(self._own_memory_key, size, remembered.default_path())
+        self._sizing.leave(size)
         self._run.pulse.tell(pulse.AGAIN)
-
-    @property
-    def _own_memory_key(self) -> str:
-        return f"{self._memory_key}, {self._run.task.config.run_path.resolve()}"
 
     @property
     def is_before_validation(self) -> bool:

@@ -26,6 +26,7 @@ FOUND = {
     "global_batch_size": 1024,
     "replicas": 1,
     "device_memory_bytes": 16_000_000_000,
+    "usable_bytes": 14_400_000_000,
     "steps_per_epoch": 97,
     "phases": {"head": PHASE},
 }
@@ -40,15 +41,23 @@ def test_people_read_what_a_training_takes():
         "xception at 224 px, 2 classes, float32 | global batch 1,024 | 1 replica, 16.0 GB each | "
         "97 steps per epoch",
         "Phase head: 20,863,529 parameters, 2,049 trainable",
-        "  weights 83.5 MB | gradients 0.0 MB | optimizer 0.0 MB | activations 14.9 MB an example",
-        "  micro-batch 512 of 1,024 per replica: planned 11.7 GB",
+        "  weights 83.5 MB | gradients 8.2 kB | optimizer 16.4 kB | activations 14.9 MB an example",
+        "  micro-batch 512 of 1,024 per replica: planned 11.7 GB of 14.4 GB usable",
         "  an epoch takes about 5 minutes on devices like this machine's: of a few steps, without "
         "input; right within a factor of two",
     ]
 
 
 def test_what_nobody_knows_is_said():
-    lines = _lines({**FOUND, "device_memory_bytes": None, "steps_per_epoch": None, "replicas": 2})
+    lines = _lines(
+        {
+            **FOUND,
+            "device_memory_bytes": None,
+            "usable_bytes": None,
+            "steps_per_epoch": None,
+            "replicas": 2,
+        }
+    )
     assert lines[0].endswith(
         "2 replicas, memory unknown | steps per epoch: build the dataset, or give --num_examples"
     )
@@ -69,7 +78,7 @@ def test_what_does_not_fit_is_said_with_its_remedy(largest, remedy):
 def test_features_that_are_computed_once_have_a_time_of_their_own():
     lines = _lines(trains_on_features=True, seconds_for_features_here=7300, planned_bytes=640e6)
     assert lines[1].startswith("Phase head on features that are computed once: 20,863,529 param")
-    assert lines[3].endswith("planned 0.64 GB")
+    assert lines[3].endswith("planned 640.0 MB of 14.4 GB usable")
     assert lines[4] == "  the features take about 2.0 hours, once, on devices like this machine's"
 
 
