@@ -39,7 +39,7 @@ def look(data: bytes, image_size: int) -> Appearance | Rejection:
     if isinstance(seen, Rejection):
         return seen
     side = perceptual_hash.SIDE
-    thumbnail = seen.picture.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    thumbnail = seen.picture.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=1.0)
     grey = np.asarray(thumbnail.convert("L"))
     stored = seen.stored
     return Appearance(

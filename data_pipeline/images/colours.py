@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 CHANNELS = ("red", "green", "blue", "grey")
 BINS = 16  # of each channel, equally wide, of the values 0-255
+_VALUES = np.arange(256)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +34,11 @@ def of_thumbnail(rgb: npt.NDArray[np.uint8], grey: npt.NDArray[np.uint8]) -> Col
       rgb: uint8 [height, width, 3], fewer than 65,536 pixels.
       grey: uint8 [height, width].
     """
-    channels = np.vstack([rgb.reshape(-1, 3).T, grey.reshape(1, -1)])
+    channels = [*rgb.reshape(-1, 3).T, grey.reshape(-1)]
     counts = np.stack([np.bincount(channel, minlength=256) for channel in channels])
-    means = counts @ np.arange(256) / channels.shape[1]
+    means = counts @ _VALUES / grey.size
     red, green, blue, luma = (round(float(mean), 1) for mean in means)
-    bins = counts.reshape(len(channels), BINS, -1).sum(axis=2)
+    bins = counts.reshape(len(CHANNELS), BINS, -1).sum(axis=2)
     packed = base64.b64encode(bins.astype(">u2").tobytes()).decode()
     return Colours(red, green, blue, luma, packed)
 

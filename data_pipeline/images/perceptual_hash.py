@@ -57,8 +57,9 @@ def signature(grey: npt.NDArray[np.uint8]) -> str:
     """
     pixels = grey.astype(np.float32)
     # The mirrored picture is hashed only as a whole.
-    coarse = [_differences(pixels, _COARSE), _differences(pixels[:, ::-1], _COARSE[:1])]
-    fine = [_differences(pixels, _FINE), _differences(pixels[:, ::-1], _FINE[:1])]
+    mirrored = pixels[:, ::-1]
+    coarse = [_differences(pixels, *_COARSE), _differences(mirrored, *_first(_COARSE))]
+    fine = [_differences(pixels, *_FINE), _differences(mirrored, *_first(_FINE))]
     if (np.abs(fine[0][WHOLE]) > CLEAR).mean() < MIN_CLEAR:
         return ""
     rows = np.concatenate([_packed(coarse), _packed(fine)], axis=1)
@@ -76,17 +77,22 @@ def _packed(differences: Sequence[Matrix]) -> npt.NDArray[np.uint8]:
     return np.packbits(bits.reshape(NUM_HASHES, -1), axis=1)
 
 
-def _differences(pixels: Matrix, samplers: Sequence[tuple[Matrix, Matrix]]) -> Matrix:
+def _differences(pixels: Matrix, rows: Matrix, columns: Matrix) -> Matrix:
     """Returns float32 [window, width, width]: the next value to the right, less each value."""
-    sampled = [rows @ pixels @ columns for rows, columns in samplers]
-    return np.diff(np.stack(sampled), axis=2)
+    sampled: Matrix = np.matmul(np.matmul(rows, pixels), columns)
+    return sampled[:, :, 1:] - sampled[:, :, :-1]
 
 
-def _samplers(width: int, blur: float) -> list[tuple[Matrix, Matrix]]:
-    return [
-        (_weights(width, top, bottom, blur), _weights(width + 1, left, right, blur).T)
-        for left, top, right, bottom in _WINDOWS
-    ]
+def _samplers(width: int, blur: float) -> tuple[Matrix, Matrix]:
+    """Returns float32 [window, width, SIDE] and [window, SIDE, width + 1]."""
+    rows = [_weights(width, top, bottom, blur) for _, top, _, bottom in _WINDOWS]
+    columns = [_weights(width + 1, left, right, blur).T for left, _, right, _ in _WINDOWS]
+    return np.stack(rows), np.stack(columns)
+
+
+def _first(samplers: tuple[Matrix, Matrix]) -> tuple[Matrix, Matrix]:
+    rows, columns = samplers
+    return rows[:1], columns[:1]
 
 
 def _weights(cells: int, before: float, after: float, blur: float) -> Matrix:
