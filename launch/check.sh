@@ -11,5 +11,5 @@ make_environment requirements-test.lock
 "$VENV/ruff" format --check .
 "$VENV/ruff" check .
 "$VENV/mypy"
-# Two processes share the tests; each starts TensorFlow once.
-"$VENV/python" -m pytest --numprocesses=2 --dist=loadfile "$@"
+# Three processes share the tests, also on two cores: some tests wait. Each starts TensorFlow once.
+"$VENV/python" -m pytest --numprocesses=3 --dist=loadfile "$@"
