@@ -12,6 +12,7 @@ import tensorflow as tf
 from trainer.augment import forensic, geometry, light
 
 SEEDS = (0.0, float(1 << 24))
+IMAGES_AT_A_TIME = 8  # of those that are chosen
 
 
 class Op:
@@ -22,6 +23,8 @@ class Op:
       chance: the share of images that are changed.
       compiled: whether XLA compiles what happens to batches. `geometry.affine` compiles itself what
         is slow.
+      sparing: whether images that are not chosen are not computed either; worth its while where a
+        change takes milliseconds an image.
       **ranges: for each parameter its lowest and highest value.
     """
 
@@ -31,11 +34,13 @@ class Op:
         *,
         chance: float = 1.0,
         compiled: bool = True,
+        sparing: bool = False,
         **ranges: tuple[float, float],
     ):
         self._change = change
         self._chance = chance
         self._ranges = ranges
+        self._sparing = sparing
         # Each op alone: of several together XLA would compute what is resampled again and again.
         self._batch_fn = (
             tf.function(self._of_batch, jit_compile=True) if compiled else self._of_batch
@@ -50,7 +55,26 @@ class Op:
 
     def of_batch(self, images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         """Returns images [batch, ...], some of them changed, by numbers [batch, num_numbers]."""
-        return self._batch_fn(images, numbers)
+        return (self._of_chosen if self._sparing else self._batch_fn)(images, numbers)
+
+    def _of_chosen(self, images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+        """Returns what `of_batch` does; some images at a time, so that XLA meets one shape alone.
+
+        Those of the last time are filled up with images that are not chosen, or taken again.
+        """
+        chosen, _ = self._parameters(numbers)
+        order = tf.argsort(tf.cast(~chosen, tf.int32), stable=True)
+        size = min(IMAGES_AT_A_TIME, images.shape[0])
+
+        def change(start: tf.Tensor, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            first = tf.minimum(start, images.shape[0] - size)
+            places = tf.slice(order, [first], [size])
+            changed = self._batch_fn(tf.gather(images, places), tf.gather(numbers, places))
+            return start + size, tf.tensor_scatter_nd_update(values, places[:, None], changed)
+
+        count = tf.reduce_sum(tf.cast(chosen, tf.int32))
+        _, values = tf.while_loop(lambda start, _: start < count, change, (0, images))
+        return tf.ensure_shape(values, images.shape)
 
     def _of_batch(self, images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         chosen, drawn = self._parameters(numbers)
@@ -154,8 +178,8 @@ POLICIES = {
         while_decoding=(Op(forensic.recompress, chance=0.5, quality=(30, 101)),),
         on_device=(
             FLIP_CROP,
-            Op(forensic.rescale, chance=0.3, scale=(0.5, 1)),
-            Op(forensic.blur, chance=0.3, sigma=(0, forensic.MAX_SIGMA)),
+            Op(forensic.rescale, chance=0.3, sparing=True, scale=(0.5, 1)),
+            Op(forensic.blur, chance=0.3, sparing=True, sigma=(0, forensic.MAX_SIGMA)),
             Op(forensic.add_noise, chance=0.3, deviation=(0, 8), seed=SEEDS),
             Op(light.brightness, chance=0.5, factor=(0.8, 1.2)),
             Op(light.contrast, chance=0.5, factor=(0.8, 1.2)),

@@ -1,6 +1,8 @@
+import hypothesis
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import strategies as st
 
 from trainer import choices
 from trainer.augment import forensic, geometry, light, policies
@@ -111,6 +113,23 @@ def test_parameters_come_evenly_from_their_range_and_as_many_are_changed_as_the_
     drawn = found[found >= 0]
     assert 900 < len(drawn) < 1100
     assert (drawn.min(), drawn.mean(), drawn.max()) == pytest.approx((10, 15, 20), abs=0.2)
+
+
+@hypothesis.given(st.lists(st.booleans(), min_size=1, max_size=20))
+def test_images_that_are_spared_are_not_computed_and_the_others_are_the_same(chosen):
+    computed = []
+
+    def change(images, factor):
+        computed.append(len(images))
+        return light.brightness(images, factor=factor)
+
+    options = {"chance": 0.5, "compiled": False, "factor": (0.3, 1.7)}
+    images = tf.constant(_images(len(chosen), 2))
+    numbers = tf.constant([[0.2 if c else 0.8, i / 20] for i, c in enumerate(chosen)])
+    whole = policies.Op(light.brightness, **options).of_batch(images, numbers)
+    found = policies.Op(change, sparing=True, **options).of_batch(images, numbers)
+    assert np.array_equal(found, whole)
+    assert computed == [min(8, len(chosen))] * -(-sum(chosen) // 8)
 
 
 def test_no_two_ops_share_a_number():
