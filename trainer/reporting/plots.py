@@ -120,7 +120,7 @@ def image_grid(images: list[np.ndarray], captions: list[str], columns: int = 4) 
 def to_png(image: np.ndarray) -> bytes:
     """Encodes uint8 [height, width, 3] as PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG", optimize=True)
+    Image.fromarray(image).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
