@@ -12,7 +12,6 @@ another width whose weights are not there: the time is the same, and the AUC say
 import argparse
 import io
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -40,10 +39,12 @@ def painted(shade: int, size: int, seed: int) -> bytes:
 
 def child(directory: str, weights: str, alpha: float, cached: bool, epochs: int) -> None:
     """Trains in this process; prints the times of its head phase, and the validation AUC."""
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    from trainer import config as configs
-    from trainer import training
-    from trainer.running import loop, validation
+    from trainer import quiet
+
+    with quiet.tensorflow():
+        from trainer import config as configs
+        from trainer import training
+        from trainer.running import loop, validation
 
     marks = [(time.perf_counter(), time.process_time())]
     aucs = []

@@ -57,6 +57,10 @@ class PhaseLoop:
             self._average = phases.average(config, run.classifier)
             scale = loss_scale.LossScale() if run.task.precision == precision.FLOAT16 else None
             update = phases.update(config, phase, run.classifier, self._optimizer, self._average)
+        # A schedule is some twenty operations, which one by one take longer than a step may.
+        self._learning_rate = tf.function(
+            lambda: tf.convert_to_tensor(self._optimizer.learning_rate), autograph=False
+        )
         self._run = run
         self._phase = phase
         self._epochs_before = epochs_before
@@ -234,7 +238,7 @@ class PhaseLoop:
         advice = self._epoch_steps.input_wait.note(values["input_wait_share"], seconds, epochs_left)
         if advice:
             print(advice, flush=True)
-        values["learning_rate"] = float(tf.convert_to_tensor(self._optimizer.learning_rate))
+        values["learning_rate"] = float(self._learning_rate())
         values["micro_batch"] = self._train_step.micro_batch
         values["memory_mb"] = counters.note_memory(resources.peak_memory_mb())
         values["host_memory_mb"] = resources.process_memory_mb()

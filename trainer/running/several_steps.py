@@ -64,6 +64,8 @@ def chunks(strategy: tf.distribute.Strategy, batches: tf.data.Dataset, count: in
 
     def of_pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
         joined = batches.batch(count, drop_remainder=True)
+        if replicas == 1:
+            return joined.prefetch(1)
         # Replicas take the elements in turn.
         shared = joined.map(lambda chunk: tf.nest.map_structure(by_replica, chunk)).unbatch()
         return shared.prefetch(replicas)
