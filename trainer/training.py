@@ -124,7 +124,8 @@ def _train(
         predict=predicting.of_splits(task, strategy, team, classifier, stop),
         faults=faults.Faults.from_environment(team.index, is_restart=heart.is_restart),
     )
-    with run.announcer.in_place():
+    # Several workers may share a terminal, and none knows what the others have shown.
+    with run.announcer.in_place() if team.count == 1 else contextlib.nullcontext():
         log, parameters = _run_phases(run, run_phases, max(started, default=0), directory)
     return _conclude(run, parameters, log, directory)
 
