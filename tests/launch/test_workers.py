@@ -106,7 +106,10 @@ def test_a_signal_comes_to_each_worker_once(tmp_path):
 if [[ $1 == -c ]]; then echo a:1; echo b:1; exit; fi
 trap 'echo signal >> "$NOTES"' TERM INT
 echo here >> "$NOTES"
-while (($(grep -c signal "$NOTES") < 2)); do sleep 0.05; done
+for _ in {1..600}; do
+  if (($(grep -c signal "$NOTES") >= 2)); then break; fi
+  sleep 0.05
+done
 sleep 0.3
 exit 75
 """
@@ -119,6 +122,7 @@ exit 75
     )
     try:
         while not notes.exists() or notes.read_text().count("here") < 2:
+            assert process.poll() is None
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(timeout=60) == 75
