@@ -1,7 +1,7 @@
 """Memory and time of larger and larger batches: python -m tests.benchmarks.micro_batch.
 
-ResNet50 at 96 px, fine-tuned whole; global batches in one piece and in micro-batches of 8. Three
-steps each, the first of which traces; `--largest=128` leaves out the batches above.
+ResNet50 at 96 px, fine-tuned whole; global batches in one piece and in micro-batches of 8. A step
+that traces and two more, of which the quicker counts; `--largest=128` leaves out the batches above.
 """
 
 import argparse

@@ -10,11 +10,11 @@ from trainer.capacity import memory
 ACTIVATION_SAFETY = 1.5
 # Gradients as they are computed, clipped, the weights from before the update for its norm, and what
 # the optimizer makes on its way; the sum over several replicas is one more.
-UPDATE_COPIES = 4.5
+UPDATE_COPIES = 4.2
 # What code and graphs take: at least, for each operation, and for its gradient.
-OVERHEAD_BYTES = 180_000_000
-OVERHEAD_BYTES_PER_OPERATION = 250_000
-OVERHEAD_BYTES_PER_GRADIENT = 700_000
+OVERHEAD_BYTES = 230_000_000
+OVERHEAD_BYTES_PER_OPERATION = 270_000
+OVERHEAD_BYTES_PER_GRADIENT = 600_000
 # What is compiled for each operation that XLA has to do with.
 COMPILED_BYTES = 5_000_000
 USABLE = 0.9  # of a device's memory; the driver and fragmentation take the rest

@@ -201,7 +201,6 @@ class _Graph:
             output,
             num_bytes,
             for_inputs=inputs,
-            workspace=num_bytes,
             gradient_workspace=num_bytes,
         )
 

@@ -8,6 +8,19 @@ from trainer.capacity.memory import Operation
 GB = 10**9
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _plain_numbers():
+    """In place of those that are measured, and measured anew now and then."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(estimates, "ACTIVATION_SAFETY", 1.5)
+        patch.setattr(estimates, "UPDATE_COPIES", 4.5)
+        patch.setattr(estimates, "OVERHEAD_BYTES", 10_000)
+        patch.setattr(estimates, "OVERHEAD_BYTES_PER_OPERATION", 100)
+        patch.setattr(estimates, "OVERHEAD_BYTES_PER_GRADIENT", 10)
+        patch.setattr(estimates, "COMPILED_BYTES", 1)
+        yield
+
+
 @hypothesis.given(st.integers(1, 10**8), st.integers(1, 10**8), st.integers(10**9, 10**11))
 def test_what_fits_stays_below_the_memory_and_one_more_would_not(trainable, activations, available):
     estimate = estimates.Estimate(trainable, trainable, activations)
@@ -60,11 +73,7 @@ def test_a_device_that_is_too_small_holds_no_example():
     assert estimates.Estimate(GB, GB, 1).largest_micro_batch(20 * GB) == 0
 
 
-@pytest.mark.parametrize(("trains", "compiled", "expected"), [(False, 1, 5), (True, 3, 15)])
-def test_code_takes_more_for_what_trains_and_what_is_compiled(trains, compiled, expected):
+@pytest.mark.parametrize(("trains", "expected"), [(False, 10_201), (True, 10_213)])
+def test_code_takes_more_for_what_trains_and_what_is_compiled(trains, expected):
     operations = [Operation((), 0, 1), Operation((0,), 1, 1, trains, is_compiled=True)]
-    of_gradients = estimates.OVERHEAD_BYTES_PER_GRADIENT if trains else 0
-    assert (
-        estimates.overhead(operations)
-        == 180_000_000 + 2 * 250_000 + of_gradients + expected * 1_000_000
-    )
+    assert estimates.overhead(operations) == expected
