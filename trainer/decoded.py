@@ -9,7 +9,6 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from tfrecords import reader
 from trainer import input_pipeline
 from trainer.augment import mixup, policies
 from trainer.capacity import resources
@@ -54,18 +53,8 @@ class DecodedImages:
             labels.append(batch["label"][rows])
             indices.append(batch["index"][rows])
             done += rows.sum()
-        self._labels, index = np.concatenate(labels), np.concatenate(indices)
-        self._row_of = np.full(index[-1] + 1, -1)
-        self._row_of[index] = np.arange(count)
-        label_of = np.zeros_like(self._row_of)
-        label_of[index] = self._labels
-        self._order = reader.TrainOrder(
-            task.source,
-            "train",
-            self._row_of >= 0,
-            seed=task.config.seed,
-            balanced=label_of if task.config.balanced_sampling else None,
-        )
+        self._labels = np.concatenate(labels)
+        self._row_of, self._order = task.order_of_rows(np.concatenate(indices), self._labels)
 
     def train_batches(self, *, epoch: int, start_step: int = 0) -> tf.data.Dataset:
         """Returns what `Task.train_batches` does."""

@@ -32,6 +32,7 @@ import tensorflow as tf
 from tfrecords import exits
 
 VARIABLE = "TRAINER_FAULTS"
+_SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM}
 _SHAPES = {
     ("oom", "step"): {"replica", "above"},
     ("nan", "step"): {"replica"},
@@ -115,7 +116,7 @@ class Faults:
         """
         faults = parse(environment.get(VARIABLE, ""))
         if is_restart:
-            faults = [fault for fault in faults if fault.kind not in ("kill", "hang", "term")]
+            faults = [fault for fault in faults if fault.kind not in (*_SIGNALS, "hang")]
         return cls(faults, worker)
 
     @property
@@ -127,11 +128,11 @@ class Faults:
         """Notes which step comes, and kills the process or keeps it from going on."""
         self._step = step
         for fault in self._of("step"):
-            if fault.number == step and fault.kind == "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if fault.number == step and fault.kind == "term":
-                os.kill(os.getpid(), signal.SIGTERM)
-            if fault.number == step and fault.kind == "hang":
+            if fault.number != step:
+                continue
+            if fault.kind in _SIGNALS:
+                os.kill(os.getpid(), _SIGNALS[fault.kind])
+            if fault.kind == "hang":
                 while True:
                     time.sleep(3600)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from tfrecords import dataset, exits, reader
@@ -124,6 +125,27 @@ class Task:
             view=view,
             start=start,
             shuffle_labels=self.config.shuffle_labels,
+        )
+
+    def order_of_rows(
+        self, indices: np.ndarray, labels: np.ndarray
+    ) -> tuple[np.ndarray, reader.TrainOrder]:
+        """Returns where training examples lie among rows, and the order of `train_batches`.
+
+        Args:
+          indices: int64 [rows], of the example of each row, as of `feature_batches`; ascending.
+          labels: int64 [rows].
+
+        Returns:
+          By the index of an example its row, -1 for those of other splits; and the order.
+        """
+        row_of = np.full(indices[-1] + 1, -1)
+        row_of[indices] = np.arange(len(indices))
+        label_of = np.zeros_like(row_of)
+        label_of[indices] = labels
+        balanced = label_of if self.config.balanced_sampling else None
+        return row_of, reader.TrainOrder(
+            self.source, "train", row_of >= 0, seed=self.config.seed, balanced=balanced
         )
 
     def image_ids(self, *, epoch: int, step: int) -> list[str]:

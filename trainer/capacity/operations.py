@@ -141,28 +141,21 @@ class _Graph:
         inputs = self._in_float32(layer, inputs)
         # Its product with the gradient, whose sum is the gradient of the scale.
         product = single if trains else 0
-        if layer.trainable and self._train_batch_norm:
-            # The mean of squares, and its gradient, pass over squares of the inputs.
-            self.add(
-                inputs,
-                output,
-                num_bytes,
-                trains,
-                for_weights=inputs,
-                for_inputs=inputs,
-                workspace=single,
-                gradient_workspace=single + product,
-            )
+        learns = layer.trainable and self._train_batch_norm
+        if learns:  # the mean of squares, and its gradient, pass over squares of the inputs
+            forward, backward = single, single + product
         else:
-            self.add(
-                inputs,
-                output,
-                num_bytes,
-                trains,
-                for_weights=inputs,
-                workspace=num_bytes if num_bytes < single else 0,
-                gradient_workspace=product,
-            )
+            forward, backward = num_bytes if num_bytes < single else 0, product
+        self.add(
+            inputs,
+            output,
+            num_bytes,
+            trains,
+            for_weights=inputs,
+            for_inputs=inputs if learns else (),
+            workspace=forward,
+            gradient_workspace=backward,
+        )
 
     def _layer_norm(self, layer: keras.Layer, inputs: tuple[int, ...], output: int) -> None:
         single, trains = _float32_bytes(layer.output), bool(layer.trainable_variables)

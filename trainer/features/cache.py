@@ -93,31 +93,17 @@ class FeatureCache:
         rows = self._rows("train", epoch % self._num_views)
         batch_size = task.config.global_batch_size
         start = start_step * batch_size
-        indices = self._order(epoch, start)
+        row_of, order = self._order
+        indices = order(epoch, start)
         positions = np.arange(start, start + len(indices))
         num_whole = len(indices) // batch_size * batch_size
-        return _batches(positions[:num_whole], self._row_of[indices[:num_whole]], rows, batch_size)
+        return _batches(positions[:num_whole], row_of[indices[:num_whole]], rows, batch_size)
 
     @functools.cached_property
-    def _row_of(self) -> np.ndarray:
-        """By the index of an example its row, in the tables of all views; -1 for others."""
-        indices = self._rows("train", 0)["index"]
-        row_of = np.full(indices[-1] + 1, -1)
-        row_of[indices] = np.arange(len(indices))
-        return row_of
-
-    @functools.cached_property
-    def _order(self) -> reader.TrainOrder:
-        task, rows = self._run.task, self._rows("train", 0)
-        label_of = np.zeros_like(self._row_of)
-        label_of[rows["index"]] = rows["label"]
-        return reader.TrainOrder(
-            task.source,
-            "train",
-            self._row_of >= 0,
-            seed=task.config.seed,
-            balanced=label_of if task.config.balanced_sampling else None,
-        )
+    def _order(self) -> tuple[np.ndarray, reader.TrainOrder]:
+        """The rows by the indices of their examples, in the tables of all views; and the order."""
+        rows = self._rows("train", 0)
+        return self._run.task.order_of_rows(rows["index"], rows["label"])
 
     def predict(self, split: str) -> evaluation.Predictions:
         """Returns the predictions for a split, by the head from the features."""
