@@ -53,7 +53,7 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
         if config.overwrite:
             publish.check_replaceable(config.directory)
         listing = surveying.extract(config, listing, mark, config.parent.absolute() / FACES)
-        known = _known(config, listing)
+        known = scan.Known(_cache_path(config, listing))
         survey = surveying.look(config, listing, known, mark, writing.room(config, listing))
         refusals.check_rejects(config, survey.num_listed, survey.rejects)
         planned = _plan(config, survey)
@@ -66,9 +66,8 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
     return built
 
 
-def _known(config: BuildConfig, listing: Listing) -> scan.Known:
-    image_size = surveying.image_size(config, listing)
-    return scan.Known(config.parent.absolute() / scan_cache(image_size))
+def _cache_path(config: BuildConfig, listing: Listing) -> pathlib.Path:
+    return config.parent.absolute() / scan_cache(surveying.image_size(config, listing))
 
 
 def rewrite(
@@ -100,7 +99,8 @@ def _rewrite(
 ) -> list[write.Sidecar]:
     listing = surveying.list_source(config, surveying.source_path(config))
     listing = surveying.extract(config, listing, mark, config.parent.absolute() / FACES)
-    survey = surveying.look(config, listing, _known(config, listing), mark)
+    known = scan.Known(_cache_path(config, listing))
+    survey = surveying.look(config, listing, known, mark)
     planned = _plan(config, survey)
     if planned.digest != digest:
         refusals.check_readable(survey.rejects)
@@ -121,10 +121,9 @@ def _dry_run(config: BuildConfig, listing: Listing) -> None:
     ):
         faces = pathlib.Path(temporary) / FACES
         listing = surveying.extract(config, listing, mark, faces, earlier=config.parent / FACES)
-        image_size = surveying.image_size(config, listing)
-        earlier = config.parent.absolute() / scan_cache(image_size)
-        known = scan.Known(pathlib.Path(temporary), earlier)
+        known = scan.Known(pathlib.Path(temporary), earlier=_cache_path(config, listing))
         survey = surveying.look(config, listing, known, mark)
+    image_size = surveying.image_size(config, listing)
     planned = _plan(config, survey)
     console.say_plan(config, survey, image_size, planned)
     if config.overwrite:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
+from data_pipeline import faults
 from data_pipeline.sources.locations import Location
 from tfrecords import names
 from tfrecords.manifest import Target
@@ -72,6 +73,15 @@ class Reject:
     def is_fault(self) -> bool:
         """Whether the file is bad, and not only left out by wish or missing in a partial copy."""
         return self.reason not in (LEAK, ABSENT, NO_METADATA, NO_LABEL)
+
+
+def read(reference: Reference) -> bytes | Reject:
+    """Returns the bytes of a file, or why they cannot be read."""
+    try:
+        faults.before("read")
+        return reference.location.read()
+    except OSError as error:
+        return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import pathlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
-from data_pipeline import faults, spool
+from data_pipeline import faults, references, spool
 from data_pipeline.images import decoder
 from data_pipeline.images.appearance import Appearance
 from data_pipeline.images.image_policy import Reason, Rejection, Stored
@@ -54,13 +54,13 @@ def scan(batch: Batch) -> int:
     """Looks at the references of a batch; returns how many, once their facts are on disk."""
     faults.before("scan")
     lines = []
-    with spool.Writer(batch.room) as kept:
+    with spool.writer(batch.room) as put:
         looks = calls.ahead(
-            decoder.PROGRAM, lambda reference: _begin(reference, batch.image_size), batch.references
+            decoder.PROGRAM, lambda reference: look(reference, batch.image_size), batch.references
         )
         for reference, (found, stored) in looks:
             if stored:
-                kept.put(reference.location.fingerprint, stored)
+                put(reference.location.fingerprint, stored)
             lines.append(_line(reference.location.fingerprint, found))
     _save(pathlib.Path(batch.directory), lines)
     return len(lines)
@@ -78,25 +78,20 @@ def _save(directory: pathlib.Path, lines: Sequence[str]) -> pathlib.Path:
     return directory / name
 
 
-def look(reference: Reference, image_size: int) -> Found:
-    """Returns the facts of a file, or why it cannot be used; and what is stored of it.
+def look(reference: Reference, image_size: int) -> Callable[[], Found]:
+    """Reads a file and has it decoded; returns what waits for that.
 
-    What is stored comes without its bytes where these are the file's own.
+    It gives the facts of the file, or why it cannot be used; and what is stored of it, without its
+    bytes where these are the file's own.
     """
-    return _begin(reference, image_size)()
-
-
-def _begin(reference: Reference, image_size: int) -> Callable[[], Found]:
-    """Reads a file and has it decoded; returns what waits for that."""
-    try:
-        faults.before("read")
-        data = reference.location.read()
-    except OSError as error:
-        reject = Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
+    data = references.read(reference)
+    if isinstance(data, Reject):
+        reject = data
         return lambda: (reject, None)
     looked = calls.submit(decoder.PROGRAM, "look", data, image_size)
     sha256 = hashlib.sha256(data).hexdigest()  # meanwhile
-    return lambda: _found(reference, sha256, len(data), looked.result())
+    num_bytes = len(data)
+    return lambda: _found(reference, sha256, num_bytes, looked.result())
 
 
 def _found(

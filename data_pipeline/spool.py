@@ -6,13 +6,14 @@ files, one for each batch of the scan, and beside each a file of JSON lines says
 not there or damaged is made again from the source.
 """
 
+import contextlib
 import dataclasses
 import json
 import pathlib
 import secrets
 import shutil
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from data_pipeline import faults
 from data_pipeline.images.image_policy import Stored
@@ -21,19 +22,19 @@ from tfrecords import exits, framing
 _RECORDS, _INDEX = ".records", ".jsonl"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Place:
     """What is stored of an image, and where its bytes lie.
 
     Attributes:
-      file: absolute; empty where the bytes are those of the image's file.
-      offset: of a record in the file, in bytes.
+      file: absolute.
+      offset: of a record in the file, in bytes; None where the bytes are those of the image's file.
       width, height: in pixels.
       is_repaired: see `image_policy.Stored`.
     """
 
     file: str
-    offset: int
+    offset: int | None
     width: int
     height: int
     is_repaired: bool
@@ -41,10 +42,12 @@ class Place:
     @property
     def is_original(self) -> bool:
         """Whether the bytes are those of the image's file."""
-        return not self.file
+        return self.offset is None
 
     def read(self) -> Stored | None:
-        """Returns what is stored; None where it is gone or damaged."""
+        """Returns what is stored; None where it is gone, damaged, or the image's file itself."""
+        if self.offset is None:
+            return None
         try:
             jpeg = framing.read_record(self.file, self.offset)
         except (OSError, exits.DataError):
@@ -74,51 +77,40 @@ def prepare(directory: pathlib.Path) -> Room:
     return Room(str(directory), shutil.disk_usage(directory).free // 2)
 
 
-class Writer:
-    """Keeps what is stored of a batch of images, while there is room; none where it is None.
+Put = Callable[[str, Stored], None]
+
+
+@contextlib.contextmanager
+def writer(room: Room | None) -> Iterator[Put]:
+    """Keeps what is stored of a batch of images, while there is room; nothing where it is None.
 
     What a killed process leaves is never found, and goes with the directory.
+
+    Yields:
+      What keeps one, under the fingerprint of its image's location.
     """
+    if room is None or not room.is_left:
+        yield lambda fingerprint, stored: None
+        return
+    path = pathlib.Path(room.directory) / secrets.token_hex(8)
+    lines: list[str] = []
 
-    def __init__(self, room: Room | None) -> None:
-        self._is_open = room is not None and room.is_left
-        if room is None or not self._is_open:
-            return
-        self._path = pathlib.Path(room.directory) / secrets.token_hex(8)
-        self._file = self._path.with_suffix(_RECORDS).open("wb")
-        self._lines: list[str] = []
-
-    def put(self, fingerprint: str, stored: Stored) -> None:
-        """Keeps what is stored of an image, under the fingerprint of its location."""
-        if not self._is_open:
-            return
-        place = Place(
-            "" if stored.is_original else self._path.with_suffix(_RECORDS).name,
-            self._file.tell(),
-            stored.width,
-            stored.height,
-            stored.is_repaired,
-        )
+    def put(fingerprint: str, stored: Stored) -> None:
+        fields = {
+            "fingerprint": fingerprint,
+            "offset": None if stored.is_original else file.tell(),
+            "width": stored.width,
+            "height": stored.height,
+            "is_repaired": stored.is_repaired,
+        }
         if not stored.is_original:
-            self._file.write(framing.frame(stored.jpeg))
-        line = {"fingerprint": fingerprint, **dataclasses.asdict(place)}
-        self._lines.append(json.dumps(line, separators=(",", ":")) + "\n")
+            file.write(framing.frame(stored.jpeg))
+        lines.append(json.dumps(fields, separators=(",", ":")) + "\n")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if not self._is_open:
-            return
-        self._file.close()
-        if kind is None:
-            faults.before("write")
-            self._path.with_suffix(_INDEX).write_text("".join(self._lines), encoding="utf-8")
+    with path.with_suffix(_RECORDS).open("wb") as file:
+        yield put
+    faults.before("write")
+    path.with_suffix(_INDEX).write_text("".join(lines), encoding="utf-8")
 
 
 class Spool:
@@ -128,18 +120,15 @@ class Spool:
         self._directory = directory
         self._places: dict[str, Place] = {}
         for path in sorted(directory.glob(f"*{_INDEX}")):
+            file = str(path.with_suffix(_RECORDS))
             for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                self._add(line)
+                self._add(file, line)
 
-    def _add(self, line: str) -> None:
-        try:
+    def _add(self, file: str, line: str) -> None:
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # cut by a kill
             fields: dict[str, Any] = json.loads(line)
             fingerprint = fields.pop("fingerprint")
-            place = Place(**fields)
-            path = str(self._directory / place.file) if place.file else ""
-            self._places[fingerprint] = dataclasses.replace(place, file=path)
-        except (AttributeError, KeyError, TypeError, ValueError):  # cut by a kill
-            return
+            self._places[fingerprint] = Place(file, **fields)
 
     def find(self, fingerprint: str) -> Place | None:
         """Returns what is kept under the fingerprint of a location."""

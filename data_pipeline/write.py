@@ -12,11 +12,11 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from data_pipeline import faults, spool
+from data_pipeline import faults, references, spool
 from data_pipeline.images import decoder, encoding, image_policy
 from data_pipeline.isolation import calls
 from data_pipeline.planning.plan import Scanned, ShardPlan
-from data_pipeline.references import CHANGED, UNREADABLE, Facts, Reference, Reject
+from data_pipeline.references import CHANGED, Facts, Reference, Reject
 from data_pipeline.running import attempt
 from tfrecords import exits, framing, schema
 
@@ -191,14 +191,12 @@ def _begin(
     item: Scanned, place: spool.Place | None, task: Task
 ) -> Callable[[], image_policy.Stored | Reject]:
     """Fetches what the scan has made of an image, or has it made; returns what waits for that."""
-    if place and not place.is_original and (kept := place.read()):
+    if place and (kept := place.read()):
         return lambda: kept
     reference, facts = item
-    try:
-        faults.before("read")
-        data = reference.location.read()
-    except OSError as error:
-        reject = Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
+    data = references.read(reference)
+    if isinstance(data, Reject):
+        reject = data
         return lambda: reject
     if hashlib.sha256(data).hexdigest() != facts.sha256:
         reject = Reject(

@@ -88,7 +88,7 @@ def _tasks(
     kept = spool.Spool(_spool_path(config, listing))
     if not refusals.has_room(directory, left, image_size):
         kept.clear()  # images are made again, one by one
-    refusals.check_space(directory, left, image_size)
+        refusals.check_space(directory, left, image_size)
     return [
         write.Task(
             str(directory),

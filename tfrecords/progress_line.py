@@ -46,11 +46,11 @@ class ProgressLine:
 
     def tell(self, text: str) -> None:
         """Shows how far it is now: in place, cut to the terminal's width, or as a line."""
-        self._last = time.monotonic()
         if self._terminal is None:
-            print(text, flush=True)
-        else:
-            self._terminal.rewrite(text)
+            self.say(text)
+            return
+        self._last = time.monotonic()
+        self._terminal.rewrite(text)
 
     def say(self, text: str) -> None:
         """Prints a line that stays."""

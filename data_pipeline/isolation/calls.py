@@ -80,11 +80,16 @@ def ahead(
         while some := list(itertools.islice(left, _AT_ONCE)):
             waiting.append((some, threads.submit(_all, begin, some)))
             if len(waiting) > _AHEAD * num_threads:
-                done, found = waiting.popleft()
-                yield from zip(done, found.result(), strict=True)
+                yield from _oldest(waiting)
         while waiting:
-            done, found = waiting.popleft()
-            yield from zip(done, found.result(), strict=True)
+            yield from _oldest(waiting)
+
+
+def _oldest(
+    waiting: collections.deque[tuple[list[Item], concurrent.futures.Future[list[Found]]]],
+) -> Iterator[tuple[Item, Found]]:
+    items, found = waiting.popleft()
+    return zip(items, found.result(), strict=True)
 
 
 def _all(begin: Callable[[Item], Callable[[], Found]], items: list[Item]) -> list[Found]:

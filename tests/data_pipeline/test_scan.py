@@ -21,7 +21,7 @@ def _reference(path, image_id="real/1.jpg"):
 
 
 def _look(path):
-    found, _ = scan.look(_reference(path), 256)
+    found, _ = scan.look(_reference(path), 256)()
     return found
 
 

@@ -8,9 +8,9 @@ ORIGINAL = Stored(b"", 10, 12, True, False)
 
 
 def _keep(directory, **by_fingerprint):
-    with spool.Writer(spool.prepare(directory)) as kept:
+    with spool.writer(spool.prepare(directory)) as put:
         for fingerprint, stored in by_fingerprint.items():
-            kept.put(fingerprint, stored)
+            put(fingerprint, stored)
 
 
 def test_what_was_kept_is_found_by_its_fingerprint(tmp_path):
@@ -51,8 +51,8 @@ def test_damaged_bytes_are_not_there(tmp_path, damage):
 
 
 def test_a_batch_that_failed_was_never_kept(tmp_path):
-    with pytest.raises(OSError, match="full"), spool.Writer(spool.prepare(tmp_path)) as kept:
-        kept.put("a", ONE)
+    with pytest.raises(OSError, match="full"), spool.writer(spool.prepare(tmp_path)) as put:
+        put("a", ONE)
         raise OSError("full")
     assert spool.Spool(tmp_path).find("a") is None
 
@@ -65,8 +65,8 @@ def test_a_damaged_line_was_never_written(tmp_path, line):
 
 def test_nothing_is_kept_where_there_is_no_room(tmp_path):
     for room in (None, spool.Room(str(tmp_path), 1 << 62)):
-        with spool.Writer(room) as kept:
-            kept.put("a", ONE)
+        with spool.writer(room) as put:
+            put("a", ONE)
     assert not list(tmp_path.iterdir())
     assert spool.Spool(tmp_path / "absent").find("a") is None
 
