@@ -9,14 +9,15 @@ from typing import Any
 
 from tfrecords import directories
 from trainer import config as configs
-from trainer import run_directory, workers
+from trainer import run_directory
 from trainer.networks import pretrained
 from trainer.running import pulse
 from trainer.task import Task
+from trainer.workers import agreement
 
 
 @contextlib.contextmanager
-def own_directory(config: configs.TrainConfig, team: workers.Workers) -> Iterator[pathlib.Path]:
+def own_directory(config: configs.TrainConfig, team: agreement.Workers) -> Iterator[pathlib.Path]:
     """Yields the directory that this process writes to: the run's for the chief of the workers.
 
     What the others would write and say is the same, and goes nowhere.

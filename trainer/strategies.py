@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfrecords import exits
-from trainer import cluster
+from trainer.workers import cluster
 
 MULTI_WORKER = "multi_worker_mirrored"
 CENTRAL_STORAGE = "central_storage"
@@ -21,7 +21,7 @@ def make(
 
     Where there is no GPU, `mirrored` and `central_storage` take devices made out of the CPU, which
     must happen before TensorFlow first computes anything; so must the making of
-    `multi_worker_mirrored`, which waits for the other workers of TF_CONFIG: see `meeting`.
+    `multi_worker_mirrored`, which waits for the other workers of TF_CONFIG: see `workers.meeting`.
 
     Args:
       name: `default`, `one_device`, `mirrored`, `central_storage` or `multi_worker_mirrored`.

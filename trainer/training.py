@@ -18,7 +18,7 @@ import keras
 import tensorflow as tf
 
 from tfrecords import dataset, exits, reader
-from trainer import claims, conclusion, faults, joining, run_directory, strategies, workers
+from trainer import claims, conclusion, faults, run_directory, strategies
 from trainer import config as configs
 from trainer.capacity import planning, resources
 from trainer.features import cache
@@ -38,6 +38,7 @@ from trainer.running.run import Run
 from trainer.scoring import evaluation
 from trainer.scoring.calibration import Calibration
 from trainer.task import Task
+from trainer.workers import agreement, joining
 
 
 def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
         if config.strategy == strategies.MULTI_WORKER:
             held.enter_context(explanations.of_lost_workers(heart))
         strategy = joining.join(config, source, stop, heart)
-        team = workers.Workers(strategy)
+        team = agreement.Workers(strategy)
         # What a run reckons in is noted and stays, on whatever GPU it is taken up.
         reckons_in = precision.of_all_workers(config.precision, team.smallest)
         config = dataclasses.replace(config, precision=reckons_in)
@@ -88,7 +89,7 @@ def _interruption(config: configs.TrainConfig, heart: pulse.Pulse) -> interrupti
 def _train(
     task: Task,
     strategy: tf.distribute.Strategy,
-    team: workers.Workers,
+    team: agreement.Workers,
     directory: pathlib.Path,
     stop: interruption.Interruption,
     heart: pulse.Pulse,
@@ -131,7 +132,7 @@ def _train(
 
 
 def _build(
-    task: Task, strategy: tf.distribute.Strategy, team: workers.Workers, weights: str
+    task: Task, strategy: tf.distribute.Strategy, team: agreement.Workers, weights: str
 ) -> models.Classifier:
     """Returns the model; of several workers the chief alone needs the weights file."""
     if team.count == 1 or weights == "none":

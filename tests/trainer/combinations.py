@@ -16,10 +16,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import cluster, faults, meeting, strategies, workers
 from trainer import config as configs
+from trainer import faults, strategies
 from trainer.networks import backbones, models, precision
 from trainer.running import loss_scale, losses, phases, steps, transaction
+from trainer.workers import agreement, cluster, meeting
 
 BATCH = 8
 IN_ORDER = tuple(range(BATCH))
@@ -127,7 +128,7 @@ class Trainer:
         fault: Callable[[int], tf.Tensor] | None = None,
     ):
         self._strategy = strategy
-        self._workers = workers.Workers(strategy)
+        self._workers = agreement.Workers(strategy)
         self._phase = phases.Phase("train", 1, 0.1, "0")
         keras.utils.set_random_seed(0)
         with strategy.scope():

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer import workers
+from trainer.workers import agreement
 
-ALONE = workers.Workers(tf.distribute.get_strategy())
+ALONE = agreement.Workers(tf.distribute.get_strategy())
 
 
-class _Worker(workers.Workers):
+class _Worker(agreement.Workers):
     def __init__(self, index: int, count: int, barrier: threading.Barrier, slots: list[Any]):
         self.index, self.count = index, count
         self._barrier, self._slots = barrier, slots
@@ -25,7 +25,7 @@ class _Worker(workers.Workers):
         return total
 
 
-def together(count: int, work: Callable[[workers.Workers], Any]) -> list[Any]:
+def together(count: int, work: Callable[[agreement.Workers], Any]) -> list[Any]:
     """Returns what the work gives in each worker: its result, or the exception that it raises."""
     barrier, slots = threading.Barrier(count), [None] * count
     results: list[Any] = [None] * count

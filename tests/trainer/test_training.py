@@ -16,11 +16,12 @@ from tensorboard.backend.event_processing import plugin_event_accumulator
 
 from tests import tiny
 from tfrecords import directories, exits, reader
-from trainer import bundle, training, workers
+from trainer import bundle, training
 from trainer.networks import precision
 from trainer.reporting import events
 from trainer.running import interruption
 from trainer.scoring import evaluation, scored
+from trainer.workers import agreement
 
 ROOT = pathlib.Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("small_runs")
@@ -193,7 +194,9 @@ def test_a_signal_to_another_worker_stops_this_one_at_the_same_step(
 ):
     looks = iter(range(1, 100))
     monkeypatch.setattr(
-        workers.Workers, "any", lambda self, *own: (next(looks) == 3, *own[1:]) if own[1:] else own
+        agreement.Workers,
+        "any",
+        lambda self, *own: (next(looks) == 3, *own[1:]) if own[1:] else own,
     )
     with pytest.raises(exits.Interrupted, match="everything is saved"):
         training.train_and_evaluate(make_config(checkpoint_steps=100))

@@ -12,9 +12,10 @@ import keras
 import tensorflow as tf
 
 from tfrecords import exits
-from trainer import run_directory, workers
+from trainer import run_directory
 from trainer.networks import models
 from trainer.running import saved_variables
+from trainer.workers import agreement
 
 KEPT = 3
 KEPT_BEST = 2  # a kill before the best step is noted leaves one that does not count
@@ -125,7 +126,7 @@ class PhaseCheckpoints:
         classifier: models.Classifier,
         optimizer: keras.optimizers.Optimizer,
         counters: Counters,
-        team: workers.Workers,
+        team: agreement.Workers,
         **further: tf.Module | None,
     ):
         kept = {name: part for name, part in further.items() if part is not None}
@@ -168,7 +169,7 @@ class BestWeights:
     """The weights of the best epoch so far, under the number of its step."""
 
     def __init__(
-        self, directory: pathlib.Path, classifier: models.Classifier, team: workers.Workers
+        self, directory: pathlib.Path, classifier: models.Classifier, team: agreement.Workers
     ):
         self._variables = _named(model=classifier)
         self._directory = directory

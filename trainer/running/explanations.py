@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from tfrecords import dataset, exits
-from trainer import workers
 from trainer.capacity import out_of_memory
 from trainer.running import pulse
 from trainer.task import Task
+from trainer.workers import agreement
 
 
 @contextlib.contextmanager
@@ -64,7 +64,7 @@ def of_lost_workers(heart: pulse.Pulse) -> Iterator[None]:
                 "The workers have different numbers of GPUs, and each must train with as many. "
                 "Choose those of the larger machines by --devices."
             ) from error
-        if not workers.is_lost(error):
+        if not agreement.is_lost(error):
             raise
         heart.tell(pulse.AGAIN)
         raise exits.Interrupted(

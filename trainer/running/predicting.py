@@ -5,19 +5,19 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from trainer import workers
 from trainer.capacity import planning
 from trainer.networks import models
 from trainer.running import interruption
 from trainer.running.run import Run
 from trainer.scoring import eval_step, evaluation
 from trainer.task import Task
+from trainer.workers import agreement
 
 
 def of_splits(
     task: Task,
     strategy: tf.distribute.Strategy,
-    team: workers.Workers,
+    team: agreement.Workers,
     classifier: models.Classifier,
     stop: interruption.Interruption,
 ) -> Callable[[str], evaluation.Predictions]:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from trainer import faults, workers
+from trainer import faults
 from trainer.networks import models
 from trainer.reporting import progress
 from trainer.running import checkpoints, interruption, pulse
 from trainer.scoring import evaluation
 from trainer.task import Task
+from trainer.workers import agreement
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Run:
 
     task: Task
     strategy: tf.distribute.Strategy
-    workers: workers.Workers
+    workers: agreement.Workers
     classifier: models.Classifier
     counters: checkpoints.Counters
     best: checkpoints.BestWeights

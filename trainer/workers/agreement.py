@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfrecords import exits
-from trainer import cluster
+from trainer.workers import cluster
 
 _CHUNK_BYTES = 64 << 20  # 64 MiB of a message at a time
 _ERRORS = {

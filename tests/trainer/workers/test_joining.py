@@ -6,8 +6,9 @@ import pytest
 from tests import tiny
 from tfrecords import dataset
 from trainer import config as configs
-from trainer import joining, meeting, strategies
+from trainer import strategies
 from trainer.running import interruption, pulse
+from trainer.workers import joining, meeting
 
 
 @pytest.fixture

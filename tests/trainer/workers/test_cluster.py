@@ -3,7 +3,7 @@ import json
 import pytest
 
 from tfrecords import exits
-from trainer import cluster
+from trainer.workers import cluster
 
 TWO = {"worker": ["a:1", "b:1"]}
 

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from tfrecords import exits
-from trainer import cluster as clusters
-from trainer import meeting
+from trainer.workers import cluster as clusters
+from trainer.workers import meeting
 
 
 @pytest.fixture(autouse=True)

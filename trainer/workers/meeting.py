@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from tfrecords import exits
-from trainer import cluster as clusters
+from trainer.workers import cluster as clusters
 
 LIMIT_SECONDS = 600.0
 _LONGER_SECONDS = 10.0  # that the others wait, so that the chief gives up for all

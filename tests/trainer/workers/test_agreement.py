@@ -11,10 +11,10 @@ import tensorflow as tf
 from tests import tiny
 from tests.trainer import team
 from tfrecords import exits
-from trainer import workers
 from trainer.reporting import events
+from trainer.workers import agreement
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 
 
 def test_who_trains_alone_decides_alone():
@@ -84,7 +84,7 @@ def test_the_others_come_after_the_chief():
 
 
 def test_values_are_taken_from_the_chief_to_the_bit(monkeypatch):
-    monkeypatch.setattr(workers, "_CHUNK_BYTES", 16)  # so that a message has several parts
+    monkeypatch.setattr(agreement, "_CHUNK_BYTES", 16)  # so that a message has several parts
 
     def take(worker):
         chief = worker.is_chief
@@ -115,7 +115,7 @@ def test_values_are_taken_from_the_chief_to_the_bit(monkeypatch):
     ],
 )
 def test_errors_that_mean_a_lost_worker(error, is_lost):
-    assert workers.is_lost(error) == is_lost
+    assert agreement.is_lost(error) == is_lost
 
 
 @pytest.mark.slow

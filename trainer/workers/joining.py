@@ -5,9 +5,10 @@ import functools
 import tensorflow as tf
 
 from tfrecords import dataset
-from trainer import cluster, meeting, run_directory, strategies
 from trainer import config as configs
+from trainer import run_directory, strategies
 from trainer.running import interruption, pulse
+from trainer.workers import cluster, meeting
 
 # The weights file is the chief's alone.
 _MAY_DIFFER = {*run_directory.MAY_CHANGE, "weights"}
