@@ -13,6 +13,7 @@ from data_pipeline.config import DISJOINT_SPLITS, SOURCE_SPLITS, BuildConfig
 from data_pipeline.images import image_policy, perceptual_hash
 from data_pipeline.planning import plan
 from data_pipeline.references import CHANGED, Listing, Reject
+from data_pipeline.reporting import statistics
 from data_pipeline.running import attempt
 from data_pipeline.survey import Survey
 from data_pipeline.video import extraction
@@ -202,6 +203,7 @@ def _build(
 ) -> dataset.Dataset:
     while True:
         directory = config.parent / names.incomplete_directory(config.version, planned.digest)
+        audits = statistics.begin_audits(planned, survey.listing.targets)
         sidecars = writing.run(config, survey, planned, directory.absolute(), mark)
         rejects = [reject for sidecar in sidecars for reject in sidecar.rejects]
         is_full = all(sidecar.records for sidecar in sidecars)
@@ -218,6 +220,7 @@ def _build(
         survey,
         planned,
         sidecars,
+        audits,
         directory,
         surveying.image_size(config, survey.listing),
     )

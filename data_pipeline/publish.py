@@ -8,14 +8,21 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from data_pipeline import faults, references, write
 from data_pipeline.config import BuildConfig
 from data_pipeline.planning.plan import Plan
 from data_pipeline.references import Reject
-from data_pipeline.reporting import exploration, look_alikes, reject_pictures, report, statistics
+from data_pipeline.reporting import (
+    exploration,
+    look_alikes,
+    reject_pictures,
+    report,
+    reporter,
+    statistics,
+)
 from data_pipeline.survey import Survey
 from tfrecords import dataset, directories, exits, manifest, names, tfds_files, version
 
@@ -35,10 +42,14 @@ def publish(
     survey: Survey,
     planned: Plan,
     sidecars: Sequence[write.Sidecar],
+    audits: Mapping[str, statistics.Audit],
     directory: pathlib.Path,
     image_size: int,
 ) -> dataset.Dataset:
-    """Makes a dataset of the shards in `directory`, and puts it under its version's name."""
+    """Makes a dataset of the shards in `directory`, and puts it under its version's name.
+
+    `audits` are those of the source, see `statistics.begin_audits`.
+    """
     rejects = [*survey.rejects, *planned.rejects]
     rejects += [reject for sidecar in sidecars for reject in sidecar.rejects]
     rejects.sort(key=lambda reject: reject.image_id)
@@ -46,13 +57,13 @@ def publish(
     pictures = directory / names.PICTURES
     shutil.rmtree(pictures, ignore_errors=True)  # what a killed build has left
     pictures.mkdir()
-    numbers = _statistics(content, survey, planned, sidecars)
+    numbers = _statistics(content, survey, planned, sidecars, audits)
     numbers["look_alikes"] = look_alikes.write(pictures, survey, planned.look_alikes)
     numbers["reject_pictures"] = reject_pictures.write(pictures, survey, planned.rejects)
     write_json(directory / names.STATISTICS, numbers)
     write_rejects(directory / names.REJECTS, rejects)
     faults.before("write")
-    report.write(directory, content)
+    report.save(directory, reporter.files(directory.absolute(), content))
     faults.before("write")
     tfds_files.write(content, directory)
     faults.before("write")
@@ -117,6 +128,7 @@ def _statistics(
     survey: Survey,
     planned: Plan,
     sidecars: Sequence[write.Sidecar],
+    audits: Mapping[str, statistics.Audit],
 ) -> dict[str, Any]:
     return {
         "listed": content.listed,
@@ -128,7 +140,7 @@ def _statistics(
         "splits": {split: value.counts for split, value in content.splits.items()},
         "source": statistics.of_source([facts for _, facts in survey.scanned]),
         "classes": exploration.of_classes(survey.scanned, content.targets),
-        "audit": statistics.audits(planned, sidecars, content.targets),
+        "audit": statistics.audits(audits, planned, sidecars, content.targets),
         "alike": None if planned.alike is None else dataclasses.asdict(planned.alike),
         "stored": {
             "shards": len(sidecars),

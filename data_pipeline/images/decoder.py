@@ -6,7 +6,7 @@ from data_pipeline.isolation import child
 
 PROGRAM = child.Program(
     module="data_pipeline.images.decoder",
-    opens="images",
+    role="decoder",
     functions={"look": appearance.look, "store": image_policy.store},
     patience=30,
     # The worst picture of image_policy.MAX_PIXELS takes 1.1 GB; requests that wait come on top.

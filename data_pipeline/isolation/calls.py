@@ -255,7 +255,7 @@ class _Child:
             messages.receive(child._answers)
         except EOFError as error:
             raise exits.MachineError(
-                f"The process that opens {program.opens} did not start: {child.end()[1]}. "
+                f"The {program.role} did not start: {child.end()[1]}. "
                 f"`{' '.join(command)}` in {_ROOT} says why."
             ) from error
         return child
@@ -287,4 +287,4 @@ class _Child:
         if code == -signal.SIGALRM:
             return Reason.TIMEOUT, self._program.timeout_detail
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return Reason.CRASHED, f"its decoder ended with {name}"
+        return Reason.CRASHED, f"its {self._program.role} ended with {name}"

@@ -34,16 +34,16 @@ class Program:
 
     Attributes:
       module: is run by `python -m`, and calls `main` with this program.
-      opens: what it opens, in one word, for messages.
+      role: what it is, for messages.
       functions: that can be called, by their names.
-      patience: seconds that a call has, from its begin or from the last `expect`.
+      patience: seconds that a call has, from its begin or from the last `expect`; 0 for no end.
       patience_is_for: what those seconds are for, in words; empty for the whole call.
       max_memory: bytes.
       reject: makes of a reason and a line of details what a call returns that came to a bad end.
     """
 
     module: str
-    opens: str
+    role: str
     functions: Mapping[str, Callable[..., Any]]
     patience: int
     max_memory: int

@@ -1,5 +1,7 @@
 """How well a label can be told from the format of the files alone. Pure.
 
+`evidence` is what is known, `judge` what it tells.
+
 A network learns what is easiest. Where all fakes are JPEGs of one quality, or larger than the
 photos, that is easier than to look at the picture, and worth nothing elsewhere. So a linear model
 guesses the label from such facts; it should not do better than chance.
@@ -98,14 +100,48 @@ class Result:
         return {**dataclasses.asdict(self), "gives_away": self.gives_away}
 
 
-def run(
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What is known of some images.
+
+    Attributes:
+      values: by the name of each of `FACTS` what it is of each image.
+      labels: int64 [number], the index of the class of each image.
+      groups: int64 [number], the number of its group.
+      target: the class names.
+      is_sample: whether there were more images.
+      seed: decides the folds.
+    """
+
+    values: Mapping[str, Sequence[tuple[float, ...] | str]]
+    labels: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.int64]
+    target: Target
+    is_sample: bool
+    seed: int
+
+    @property
+    def usable(self) -> list[int]:
+        """The classes that can be told from all others, if there is enough of both."""
+        usable = [index for index in range(len(self.target.class_names)) if self._is_enough(index)]
+        if len(usable) == len(self.target.class_names) == 2:  # each is told as well as the other
+            positive = self.target.positive
+            return [1 if positive is None else self.target.class_names.index(positive)]
+        return usable
+
+    def _is_enough(self, index: int) -> bool:
+        parts = (self.groups[self.labels == index], self.groups[self.labels != index])
+        return all(len(np.unique(groups)) >= MIN_GROUPS for groups in parts)
+
+
+def evidence(
     facts: Sequence[Facts],
     labels: Sequence[int],
     groups: Sequence[str],
     target: Target,
     seed: int = 0,
-) -> Result:
-    """Tells how well a target can be guessed.
+) -> Evidence:
+    """Returns what an audit is made of, for at most `MAX_IMAGES` images.
 
     Args:
       facts: of the files.
@@ -115,26 +151,13 @@ def run(
       seed: decides the sample and the folds.
     """
     places = _sample(len(facts), seed)
-    classes = np.array(labels, np.int64)[places]
-    group_ids = np.unique(np.array([groups[place] for place in places]), return_inverse=True)[1]
-    result = Result(num_images=len(places), is_sample=len(places) < len(facts))
-    usable = _usable(classes, group_ids, target)
-    if not usable:
-        note = f"not defined: it takes {MIN_GROUPS} groups of images of each of two classes"
-        return dataclasses.replace(result, note=note)
-    blocks = _blocks([facts[place] for place in places])
-    everything = np.hstack([np.zeros((len(places), 0)), *blocks.values()])
-    judges = {index: _Judge(classes == index, group_ids, seed) for index in usable}
-    aucs = {index: judge.auc(everything) for index, judge in judges.items()}
-    told = max(aucs, key=lambda index: aucs[index])
-    single = {name: round(judges[told].auc(block), 4) for name, block in blocks.items()}
-    num_positives = int((classes == told).sum())
-    return dataclasses.replace(
-        result,
-        class_name=target.class_names[told],
-        auc=round(aucs[told], 4),
-        interval=interval(aucs[told], num_positives, len(places) - num_positives),
-        by_fact=dict(sorted(single.items(), key=lambda item: -item[1])),
+    return Evidence(
+        {name: [known(facts[place]) for place in places] for name, known in FACTS.items()},
+        np.array(labels, np.int64)[places],
+        np.unique(np.array([groups[place] for place in places]), return_inverse=True)[1],
+        target,
+        len(places) < len(facts),
+        seed,
     )
 
 
@@ -145,24 +168,34 @@ def _sample(number: int, seed: int) -> list[int]:
     return sorted(chosen.tolist())
 
 
-def _usable(
-    classes: npt.NDArray[np.int64], groups: npt.NDArray[np.int64], target: Target
-) -> list[int]:
-    """Returns the classes that can be told from all others, if there is enough of both."""
-    usable = [
-        index
-        for index in range(len(target.class_names))
-        if len(np.unique(groups[classes == index])) >= MIN_GROUPS
-        and len(np.unique(groups[classes != index])) >= MIN_GROUPS
-    ]
-    if len(usable) == len(target.class_names) == 2:  # of two, each is told as well as the other
-        return [1 if target.positive is None else target.class_names.index(target.positive)]
-    return usable
+def judge(evidence: Evidence) -> Result:
+    """Tells how well a target can be guessed."""
+    result = Result(num_images=len(evidence.labels), is_sample=evidence.is_sample)
+    usable = evidence.usable
+    if not usable:
+        note = f"not defined: it takes {MIN_GROUPS} groups of images of each of two classes"
+        return dataclasses.replace(result, note=note)
+    blocks = _blocks(evidence.values)
+    everything = np.hstack([np.zeros((len(evidence.labels), 0)), *blocks.values()])
+    judges = {
+        index: _Judge(evidence.labels == index, evidence.groups, evidence.seed) for index in usable
+    }
+    aucs = {index: judge.auc(everything) for index, judge in judges.items()}
+    told = max(aucs, key=lambda index: aucs[index])
+    single = {name: round(judges[told].auc(block), 4) for name, block in blocks.items()}
+    num_positives = int((evidence.labels == told).sum())
+    return dataclasses.replace(
+        result,
+        class_name=evidence.target.class_names[told],
+        auc=round(aucs[told], 4),
+        interval=interval(aucs[told], num_positives, len(evidence.labels) - num_positives),
+        by_fact=dict(sorted(single.items(), key=lambda item: -item[1])),
+    )
 
 
-def _blocks(facts: Sequence[Facts]) -> dict[str, Columns]:
+def _blocks(values: Mapping[str, Sequence[tuple[float, ...] | str]]) -> dict[str, Columns]:
     """Returns by the name of each fact that differs what a linear model sees of it."""
-    blocks = {name: _columns([known(fact) for fact in facts]) for name, known in FACTS.items()}
+    blocks = {name: _columns(known) for name, known in values.items()}
     return {name: block for name, block in blocks.items() if block.shape[1]}
 
 

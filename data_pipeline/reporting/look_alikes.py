@@ -35,7 +35,7 @@ def write(folder: pathlib.Path, survey: Survey, found: LookAlikes) -> list[dict[
     for number, group in enumerate(chosen):
         members = [references[image_id] for image_id in group[:IMAGES_PER_GROUP]]
         pictures = [(member, jpeg) for member in members if (jpeg := originals.jpeg(member))]
-        sheets.write(folder / sheet(number), [[jpeg for _, jpeg in pictures]])
+        (folder / sheet(number)).write_bytes(sheets.sheet([[jpeg for _, jpeg in pictures]]))
         shown.append(
             {
                 "num_images": len(group),

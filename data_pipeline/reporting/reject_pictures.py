@@ -40,7 +40,7 @@ def write(folder: pathlib.Path, survey: Survey, rejects: Sequence[Reject]) -> di
         found = {image_id: originals.jpeg(references[image_id]) for image_id in image_ids}
         jpegs = {image_id: jpeg for image_id, jpeg in found.items() if jpeg}
         if jpegs:
-            sheets.write(folder / sheet(reason), [list(jpegs.values())])
+            (folder / sheet(reason)).write_bytes(sheets.sheet([list(jpegs.values())]))
             shown[reason] = list(jpegs)
     return shown
 

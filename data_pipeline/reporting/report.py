@@ -5,57 +5,92 @@ It is made from the dataset alone, so that it can be made again.
 
 import base64
 import collections
+import itertools
 import json
 import os
 import pathlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import markupsafe
 
 from data_pipeline import references
-from data_pipeline.reporting import audit, charts, look_alikes, reject_pictures, samples, sheets
+from data_pipeline.reporting import audit, look_alikes, reject_pictures, samples, sheets
 from tfrecords import dataset, exits, manifest, names
+
+if TYPE_CHECKING:
+    from data_pipeline.reporting import charts
 
 _TEMPLATE = "report.html"
 
 
 def write(directory: pathlib.Path, content: manifest.Manifest) -> None:
-    """Writes `report.html` of the shards, statistics and rejects in `directory`, and `pictures/`.
+    """Writes what `files` returns into `directory`. Raises what that raises."""
+    save(directory, files(directory, content))
+
+
+def save(directory: pathlib.Path, made: Mapping[str, bytes]) -> None:
+    """Writes the files of a report, the page last: what it shows is there by then."""
+    (directory / names.PICTURES).mkdir(exist_ok=True)
+    for name, content in made.items():
+        path = directory / name
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_bytes(content)
+        temporary.replace(path)
+
+
+def files(directory: pathlib.Path, content: manifest.Manifest) -> dict[str, bytes]:
+    """Returns the report of the shards, statistics and rejects in a directory.
+
+    Returns:
+      By path below the directory the content of each picture, and of `report.html`, the last.
 
     Raises:
       DataError: these are absent, or were written by an older version of this software.
     """
-    folder = directory / names.PICTURES
-    folder.mkdir(exist_ok=True)
     try:
         numbers = json.loads((directory / names.STATISTICS).read_text(encoding="utf-8"))
         rejects = _rejects(directory / names.REJECTS)
-        page = _page(folder, dataset.Dataset(directory, content), numbers, rejects)
+        return _made(dataset.Dataset(directory, content), numbers, rejects)
     except (KeyError, TypeError, ValueError, FileNotFoundError, jinja2.UndefinedError) as error:
         raise exits.DataError(
             f"{directory / names.STATISTICS} or {names.REJECTS} lacks what the report needs: "
             f"{error}. Build it again with: {content.command} --overwrite"
         ) from error
-    _replace(directory / names.REPORT, page.encode(errors="backslashreplace"))
 
 
-def _page(
-    folder: pathlib.Path,
-    built: dataset.Dataset,
-    numbers: dict[str, Any],
-    rejects: dict[str, list[dict[str, str]]],
-) -> str:
+def _made(
+    built: dataset.Dataset, numbers: dict[str, Any], rejects: dict[str, list[dict[str, str]]]
+) -> dict[str, bytes]:
+    # Here, because it takes 40 MB, which a build leaves to another process.
+    from data_pipeline.reporting import charts
+
     content = built.manifest
     drawn = {
         name: charts.of_target(name, target, content, numbers)
         for name, target in content.targets.items()
     }
     audits = {name: charts.of_audit(name, found) for name, found in numbers["audit"].items()}
-    for chart in (*(c for found in drawn.values() for c in found), *audits.values()):
-        if chart is not None:
-            _replace(folder / f"{chart.name}.png", chart.png())
+    shown = samples.find(built)
+    page = _page(built, numbers, rejects, drawn, audits, shown)
+    every = [*itertools.chain.from_iterable(drawn.values()), *audits.values()]
+    pictures = {f"{chart.name}.png": chart.png() for chart in every if chart} | _sheets(shown)
+    return {
+        **{f"{names.PICTURES}/{name}": picture for name, picture in pictures.items()},
+        names.REPORT: page.encode(errors="backslashreplace"),
+    }
+
+
+def _page(
+    built: dataset.Dataset,
+    numbers: dict[str, Any],
+    rejects: dict[str, list[dict[str, str]]],
+    drawn: Mapping[str, Sequence["charts.Chart"]],
+    audits: Mapping[str, "charts.Chart | None"],
+    shown: samples.Samples,
+) -> str:
+    folder = built.directory / names.PICTURES
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("data_pipeline.reporting", "."),
         autoescape=True,  # file names come from strangers
@@ -65,12 +100,12 @@ def _page(
     )
     environment.filters |= {"plain": references.plain, "count": "{:,}".format, "svg": _svg}
     return environment.get_template(_TEMPLATE).render(
-        manifest=content,
+        manifest=built.manifest,
         statistics=numbers,
         charts=drawn,
         audits=audits,
         advice=audit.advice,
-        samples=_samples(folder, built),
+        samples=_data_uris(shown),
         groups=[
             {**group, "jpegs": _cells(folder / look_alikes.sheet(number), group["pictures"])}
             for number, group in enumerate(numbers["look_alikes"])
@@ -81,16 +116,18 @@ def _page(
     )
 
 
-def _samples(folder: pathlib.Path, built: dataset.Dataset) -> dict[str, Any]:
-    """Returns by target, class and split some pictures as data URIs; a sheet of each class too."""
-    found = samples.find(built)
-    for target, by_class in found.items():
-        for index, (_, by_split) in enumerate(by_class.items()):
-            # Not by the class's name, which may be no name for a file.
-            path = folder / f"samples-{target}-{index}.png"
-            temporary = path.with_name(f".{path.name}.{os.getpid()}")
-            sheets.write(temporary, list(by_split.values()))
-            temporary.replace(path)
+def _sheets(shown: samples.Samples) -> dict[str, bytes]:
+    """Returns by file name a sheet of the pictures of each class."""
+    return {
+        # Not by the class's name, which may be no name for a file.
+        f"samples-{target}-{index}.png": sheets.sheet(list(by_split.values()))
+        for target, by_class in shown.items()
+        for index, by_split in enumerate(by_class.values())
+    }
+
+
+def _data_uris(shown: samples.Samples) -> dict[str, dict[str, dict[str, list[str]]]]:
+    """Returns small pictures in the same order."""
     return {
         target: {
             name: {
@@ -99,7 +136,7 @@ def _samples(folder: pathlib.Path, built: dataset.Dataset) -> dict[str, Any]:
             }
             for name, by_split in by_class.items()
         }
-        for target, by_class in found.items()
+        for target, by_class in shown.items()
     }
 
 
@@ -132,16 +169,10 @@ def _rejects(path: pathlib.Path) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def _svg(chart: charts.Chart) -> markupsafe.Markup:
+def _svg(chart: "charts.Chart") -> markupsafe.Markup:
     # matplotlib escapes the texts that it draws.
     return markupsafe.Markup(chart.svg())  # noqa: S704
 
 
 def _data_uri(jpeg: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
-
-
-def _replace(path: pathlib.Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)

@@ -12,15 +12,17 @@ GAP = 4  # pixels between cells
 _PAPER = "white"
 
 
-def write(path: pathlib.Path, rows: Sequence[Sequence[bytes]]) -> None:
-    """Writes a sheet of JPEGs that this project has written, at most `COLUMNS` in a row."""
+def sheet(rows: Sequence[Sequence[bytes]]) -> bytes:
+    """Returns a PNG of JPEGs that this project has written, at most `COLUMNS` in a row."""
     pitch = CELL + GAP
     size = COLUMNS * pitch - GAP, max(1, len(rows)) * pitch - GAP
     sheet = Image.new("RGB", size, _PAPER)
     for row, jpegs in enumerate(rows):
         for column, jpeg in enumerate(jpegs[:COLUMNS]):
             sheet.paste(_cell(jpeg), (column * pitch, row * pitch))
-    sheet.save(path, format="PNG", compress_level=1)  # the others take three times as long
+    buffer = io.BytesIO()
+    sheet.save(buffer, format="PNG", compress_level=1)  # the others take three times as long
+    return buffer.getvalue()
 
 
 def read(path: pathlib.Path, number: int) -> list[bytes]:

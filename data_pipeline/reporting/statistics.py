@@ -1,13 +1,13 @@
 """What a dataset is made of, in numbers, from the facts of the scan and the shards' sidecars."""
 
 import collections
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from data_pipeline import write
 from data_pipeline.planning.plan import Plan, Scanned
 from data_pipeline.references import Facts, Reject
-from data_pipeline.reporting import audit, exploration
+from data_pipeline.reporting import audit, exploration, reporter
 from data_pipeline.write import Sidecar
 from tfrecords import names
 from tfrecords.manifest import Target
@@ -45,32 +45,46 @@ def planned_counts(
     return counts
 
 
+Audit = Callable[[], audit.Result]  # waits for it
+
+
+def begin_audits(plan: Plan, targets: Mapping[str, Target]) -> dict[str, Audit]:
+    """Begins to find out what the formats of the planned files tell of each target."""
+    items = [item for shard in plan.shards for item in shard.items]
+    return {name: _begin_audit(items, name, target) for name, target in targets.items()}
+
+
 def audits(
-    plan: Plan, sidecars: Sequence[Sidecar], targets: Mapping[str, Target]
+    begun: Mapping[str, Audit],
+    plan: Plan,
+    sidecars: Sequence[Sidecar],
+    targets: Mapping[str, Target],
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """Returns by target what the formats of the source and of the dataset tell of it."""
+    """Returns by target what the formats of the source and of the dataset tell of it.
+
+    Args:
+      begun: the audits of the source.
+      plan: of the dataset.
+      sidecars: of its shards.
+      targets: by name.
+    """
     records = [
         item
         for shard, sidecar in zip(plan.shards, sidecars, strict=True)
         for item in write.stored_facts(shard, sidecar)
     ]
-    sources = {
-        reference.image_id: facts for shard in plan.shards for reference, facts in shard.items
-    }
-    originals = [(reference, sources[reference.image_id]) for reference, _ in records]
+    stored = {name: _begin_audit(records, name, target) for name, target in targets.items()}
     return {
-        name: {
-            "source": _audit(originals, name, target),
-            "dataset": _audit(records, name, target),
-        }
-        for name, target in targets.items()
+        name: {"source": begun[name]().to_json(), "dataset": stored[name]().to_json()}
+        for name in targets
     }
 
 
-def _audit(items: Sequence[Scanned], name: str, target: Target) -> dict[str, Any]:
+def _begin_audit(items: Sequence[Scanned], name: str, target: Target) -> Audit:
     facts = [facts for _, facts in items]
     labels = [reference.targets[name] for reference, _ in items]
-    return audit.run(facts, labels, [ref.group_id for ref, _ in items], target).to_json()
+    groups = [reference.group_id for reference, _ in items]
+    return reporter.begin_judging(audit.evidence(facts, labels, groups, target))
 
 
 def of_look_alikes(plan: Plan) -> dict[str, int]:

@@ -50,7 +50,7 @@ def _clock(seconds: int) -> Callable[[], None]:
 
 PROGRAM = child.Program(
     module="data_pipeline.video.searcher",
-    opens="videos",
+    role="decoder",
     functions={"find": find},
     patience=PATIENCE,
     patience_is_for="for one packet",

@@ -11,7 +11,7 @@ import sys
 
 from data_pipeline import faults, pipeline
 from data_pipeline.config import BuildConfig
-from data_pipeline.reporting import report
+from data_pipeline.reporting import reporter
 from tfrecords import exits, names
 from tfrecords.manifest import Manifest
 
@@ -42,9 +42,9 @@ def _build(config: BuildConfig, output: pathlib.Path, environment: dict[str, str
             os.dup2(file.fileno(), stream.fileno())
     sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
     logging.disable()  # of Beam, as the command does
-    report.write = _write_briefly
+    reporter.files = _brief_files
     exits.run(lambda: pipeline.build_dataset(config))
 
 
-def _write_briefly(directory: pathlib.Path, content: Manifest) -> None:
-    (directory / names.REPORT).write_text(content.to_json())
+def _brief_files(directory: pathlib.Path, content: Manifest) -> dict[str, bytes]:
+    return {names.REPORT: content.to_json().encode()}

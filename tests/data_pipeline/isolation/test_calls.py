@@ -115,7 +115,7 @@ def test_a_child_that_does_not_start_is_the_machines_fault(monkeypatch):
     isolated = calls.Isolation(program)
     with pytest.raises(
         exits.MachineError,
-        match=r"opens images did not start: .* exit code 1\. `.* -m no\.such\.module` in .* says",
+        match=r"The decoder did not start: .* exit code 1\. `.* -m no\.such\.module` in .* says",
     ):
         isolated.submit("look", b"").result(60)
     monkeypatch.setattr(sys, "executable", "/no/such/python")

@@ -20,7 +20,8 @@ def _facts(index, **changes):
 def _run(make, number=200, target=LABEL, classes=None, groups=None):
     labels = [index % (classes or len(target.class_names)) for index in range(number)]
     facts = [_facts(index, **make(label)) for index, label in enumerate(labels)]
-    return audit.run(facts, labels, groups or [str(index) for index in range(number)], target)
+    groups = groups or [str(index) for index in range(number)]
+    return audit.judge(audit.evidence(facts, labels, groups, target))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_what_marks_a_group_does_not_tell_the_class():
     groups = [f"{index % 2} {index // 2 % 41}" for index in range(410)]
     labels = [index % 2 for index in range(410)]
     facts = [_facts(i, width=100 + int(g.split()[1]) * 53 % 41) for i, g in enumerate(groups)]
-    assert audit.run(facts, labels, groups, LABEL).gives_away is None
+    assert audit.judge(audit.evidence(facts, labels, groups, LABEL)).gives_away is None
 
 
 def test_no_group_lies_in_two_folds():
