@@ -4,7 +4,9 @@ It takes the place of Beam's own pool, which listens on all network interfaces a
 `python` comes first on the PATH. Its workers live and die with it.
 """
 
-import argparse
+# The flags and the server.
+
+import logging
 import os
 import signal
 import subprocess
@@ -12,14 +14,21 @@ import sys
 import threading
 from typing import Any
 
+from tfrecords import exits, usage
+
+if __name__ == "__main__":
+    exits.leave_when_interrupted()
+    logging.disable()  # of Beam, about packages that it can do without
+
 import grpc
+from absl import flags
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 from apache_beam.runners.worker import worker_pool_main
 from apache_beam.utils import thread_pool_executor
 
-from tfrecords import exits
-
-DEFAULT_PORT = 50000
+FLAGS = flags.FlagValues()
+flags.DEFINE_string("host", "127.0.0.1", "The address to listen on.", flag_values=FLAGS)
+flags.DEFINE_integer("port", 50000, "The port to listen on.", flag_values=FLAGS)
 
 
 class WorkerPool(worker_pool_main.BeamFnExternalWorkerPoolServicer):
@@ -65,17 +74,15 @@ def serve(host: str, port: int) -> grpc.Server:
 
 def main() -> None:
     """Serves until SIGTERM or Ctrl-C."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
-    arguments = parser.parse_args()
+    logging.disable(logging.NOTSET)
+    usage.parse(FLAGS, sys.argv, __doc__)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    pool = serve(arguments.host, arguments.port)
+    pool = serve(FLAGS["host"].value, FLAGS["port"].value)
     stop.wait()
     pool.stop(None)
 
 
 if __name__ == "__main__":
-    exits.run(main)
+    exits.run(main, (flags.Error,))

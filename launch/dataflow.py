@@ -13,7 +13,7 @@ import pathlib
 import sys
 from collections.abc import Mapping
 
-from tfrecords import exits
+from tfrecords import exits, usage
 
 SETUP = pathlib.Path(__file__).parents[1] / "setup.py"
 
@@ -47,7 +47,10 @@ def main() -> None:
     words = sys.argv[1:]
     end = words.index("--") if "--" in words else len(words)
     command = [sys.executable, "-m", "data_pipeline.build", *words[:end]]
-    command += ["--", *options(os.environ), *words[end + 1 :]]
+    if usage.asks_for_help(words):
+        print(__doc__, flush=True)
+    else:
+        command += ["--", *options(os.environ), *words[end + 1 :]]
     os.execv(sys.executable, command)  # noqa: S606 - it is this project's own command
 
 

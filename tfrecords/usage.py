@@ -1,15 +1,19 @@
 """How a command reads its flags, and what it says when it is asked for help."""
 
+import contextlib
+import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from tfrecords import exits
 
 _HELP = {"--help", "-help", "--helpfull", "--helpshort", "-h", "-?"}
 _END = "--flagfile=FILE takes flags from a file."
-_COLUMN, _WIDTH = 29, 100  # characters: where the explanations begin, and where they end
+_COLUMN, _WIDTH = 29, 100  # characters: where the explanations begin, and where they end at most
+_NARROWEST = 60  # a terminal for which they are still broken
+_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
 class Flag(Protocol):
@@ -19,6 +23,7 @@ class Flag(Protocol):
     help: str | None
     default: object
     boolean: bool
+    parser: Any
 
 
 class FlagValues(Protocol):
@@ -107,30 +112,75 @@ def parse_directories(
     return [argv[0], *words]
 
 
+def asks_for_help(argv: Sequence[str]) -> bool:
+    """Tells whether a word of the command line asks for help."""
+    return not _HELP.isdisjoint(argv)
+
+
 def _words(values: FlagValues, argv: Sequence[str], doc: str | None) -> list[str]:
-    if _HELP.intersection(argv):
-        print(text([values[name] for name in values], doc), flush=True)
+    flags = [values[name] for name in values]
+    if asks_for_help(argv):
+        print(text(flags, doc, shutil.get_terminal_size((_WIDTH, 0)).columns), flush=True)
         sys.exit(exits.DONE)
-    return values(argv)[1:]
+    for flag in flags:
+        flag.parser = _Parser(flag.parser)
+    with _files_told():
+        return values(argv)[1:]
 
 
-def text(flags: Iterable[Flag], doc: str | None) -> str:
-    """Returns the help of a command: what it does, and a line or more for each of its flags."""
-    return "\n\n".join([(doc or "").strip(), _list(flags), _END])
+class _Parser:
+    """Reads the value of a flag as another parser does; says in plain words what it must be."""
+
+    def __init__(self, parser: Any):
+        self._parser = parser
+
+    def parse(self, argument: object) -> Any:
+        """Returns the value; raises a ValueError, which the flag tells with its name."""
+        try:
+            return self._parser.parse(argument)
+        except (TypeError, ValueError) as error:
+            kind = self._parser.flag_type()
+            raise ValueError(f"it must be {_KINDS.get(kind, kind)}.") from error
 
 
-def _list(flags: Iterable[Flag]) -> str:
-    return "\n".join(_entry(flag) for flag in flags)
+@contextlib.contextmanager
+def _files_told() -> Iterator[None]:
+    """Says in plain words which flag file cannot be read, and why."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise exits.UsageError("--flagfile must be a file of text, a flag a line.") from error
+    except Exception as error:
+        cause = error.__context__
+        if not isinstance(cause, OSError):
+            raise
+        raise exits.UsageError(
+            f"--flagfile={cause.filename} cannot be read: {cause.strerror}."
+        ) from error
 
 
-def _entry(flag: Flag) -> str:
+def text(flags: Iterable[Flag], doc: str | None, columns: int = _WIDTH) -> str:
+    """Returns the help of a command: what it does, and a line or more for each of its flags.
+
+    Args:
+      flags: of the command.
+      doc: says what it does.
+      columns: of the terminal, in characters.
+    """
+    width = max(_NARROWEST, min(_WIDTH, columns))
+    entries = [_entry(flag, width) for flag in flags]
+    shown = ["\n".join(entries), _END] if entries else []
+    return "\n\n".join([(doc or "").strip(), *shown])
+
+
+def _entry(flag: Flag, width: int) -> str:
     explanation = flag.help or ""
     if flag.boolean:
         name = f"  --[no]{flag.name}"
         explanation += " Default: on." if flag.default else ""
     else:
         name = f"  --{flag.name}={'...' if flag.default is None else flag.default}"
-    lines = textwrap.wrap(explanation, _WIDTH - _COLUMN)
+    lines = textwrap.wrap(explanation, width - _COLUMN)
     if len(name) < _COLUMN - 1 and lines:
         name = name.ljust(_COLUMN) + lines.pop(0)
     return "\n".join([name, *(" " * _COLUMN + line for line in lines)])

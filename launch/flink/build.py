@@ -7,7 +7,7 @@ import os
 import sys
 
 from launch.flink import cluster, start
-from tfrecords import exits
+from tfrecords import exits, usage
 
 
 def options(ports: dict[str, int]) -> list[str]:
@@ -25,8 +25,11 @@ def main() -> None:
     """Becomes the build."""
     words = sys.argv[1:]
     end = words.index("--") if "--" in words else len(words)
-    beam_options = [*options(cluster.ports_of(start.RUN)), *words[end + 1 :]]
-    command = [sys.executable, "-m", "data_pipeline.build", *words[:end], "--", *beam_options]
+    command = [sys.executable, "-m", "data_pipeline.build", *words[:end]]
+    if usage.asks_for_help(words):
+        print(__doc__, flush=True)
+    else:
+        command += ["--", *options(cluster.ports_of(start.RUN)), *words[end + 1 :]]
     os.execv(sys.executable, command)  # noqa: S606 - it is this project's own command
 
 

@@ -1,9 +1,12 @@
 """Fetches Flink and Beam's job server from Maven Central: python -m launch.flink.fetch."""
 
 import pathlib
+import sys
+
+from absl import flags
 
 from launch import jars
-from tfrecords import exits
+from tfrecords import exits, usage
 
 DIRECTORY = pathlib.Path(".flink")  # ignored by git; relative as data/ and runs/ are
 FLINK = jars.Engine(
@@ -12,5 +15,12 @@ FLINK = jars.Engine(
     main="org.apache.beam.runners.flink.FlinkJobServerDriver",
 )
 
+
+def main() -> None:
+    """Fetches what is missing."""
+    usage.parse(flags.FlagValues(), sys.argv, __doc__)
+    jars.fetch(FLINK)
+
+
 if __name__ == "__main__":
-    exits.run(lambda: jars.fetch(FLINK))
+    exits.run(main, (flags.Error,))

@@ -1,13 +1,18 @@
 """Starts a Flink cluster on this machine: python -m launch.flink.start."""
 
+import sys
+
+from absl import flags
+
 from launch.flink import cluster, fetch
-from tfrecords import exits
+from tfrecords import exits, usage
 
 RUN = fetch.DIRECTORY / "cluster"
 
 
 def main() -> None:
     """Starts it and says how it is used."""
+    usage.parse(flags.FlagValues(), sys.argv, __doc__)
     ports = cluster.start(RUN)
     print(
         f"A job manager and {cluster.TASK_MANAGERS} task managers run; "
@@ -18,4 +23,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exits.run(main)
+    exits.run(main, (flags.Error,))

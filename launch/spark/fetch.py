@@ -1,9 +1,12 @@
 """Fetches Spark and Beam's job server from Maven Central: python -m launch.spark.fetch."""
 
 import pathlib
+import sys
+
+from absl import flags
 
 from launch import jars
-from tfrecords import exits
+from tfrecords import exits, usage
 
 DIRECTORY = pathlib.Path(".spark")  # ignored by git; relative as data/ and runs/ are
 SPARK = jars.Engine(
@@ -12,5 +15,12 @@ SPARK = jars.Engine(
     main="org.apache.beam.runners.spark.SparkJobServerDriver",
 )
 
+
+def main() -> None:
+    """Fetches what is missing."""
+    usage.parse(flags.FlagValues(), sys.argv, __doc__)
+    jars.fetch(SPARK)
+
+
 if __name__ == "__main__":
-    exits.run(lambda: jars.fetch(SPARK))
+    exits.run(main, (flags.Error,))

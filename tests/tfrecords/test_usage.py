@@ -43,6 +43,28 @@ def test_flags_get_their_values_from_the_line_and_from_files(values, tmp_path):
     assert (values["size"].value, values["dry"].value) == (3, True)
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("--size=big", "--size=big: it must be a whole number."),
+        ("--share=half", "--share=half: it must be a number."),
+        ("--dry=maybe", "--dry=maybe: it must be true or false."),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_in_plain_words(values, word, told):
+    flags.DEFINE_float("share", 0.5, "", flag_values=values)
+    with pytest.raises(flags.Error, match=f"{told}$"):
+        usage.parse(values, ["command", word], None)
+
+
+def test_a_flag_file_that_cannot_be_read_is_named(values, tmp_path):
+    with pytest.raises(exits.UsageError, match="--flagfile=nowhere cannot be read: No such file"):
+        usage.parse(values, ["command", "--flagfile=nowhere"], None)
+    (tmp_path / "picture.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(exits.UsageError, match="--flagfile must be a file of text"):
+        usage.parse(values, ["command", f"--flagfile={tmp_path / 'picture.jpg'}"], None)
+
+
 def test_a_word_that_is_no_flag_is_refused_with_the_hint(values):
     with pytest.raises(exits.UsageError, match="Received: 3 help. Flags look so."):
         usage.parse(values, ["command", "3", "help"], None, "Flags look so.")
@@ -63,6 +85,12 @@ def test_a_command_may_take_directories(values):
         usage.parse_directories(values, ["command", "--dry"], None, "command a b")
 
 
-def test_no_line_is_wider_than_a_terminal_of_100_characters():
+@pytest.mark.parametrize(("columns", "width"), [(200, 100), (100, 100), (72, 72), (20, 60)])
+def test_explanations_are_broken_to_the_width_of_the_terminal(columns, width):
     wide = types.SimpleNamespace(name="wide", help="word " * 99, default=1, boolean=False)
-    assert max(map(len, usage.text([wide], "").splitlines())) <= 100
+    longest = max(map(len, usage.text([wide], "", columns).splitlines()))
+    assert width - len(" word") < longest <= width
+
+
+def test_the_help_of_a_command_without_flags_is_what_it_does():
+    assert usage.text([], "Does something.\n") == "Does something."
