@@ -161,10 +161,12 @@ class BuildConfig:
     def _check_places(self) -> None:
         if self.source is None or self.is_on_kaggle:
             return
+        if not self.source:
+            raise exits.UsageError("--source must not be empty: name a directory or a zip archive.")
         source, output = pathlib.Path(self.source).expanduser().resolve(), self.parent.resolve()
-        if not self.source or output.is_relative_to(source) or source.is_relative_to(output):
+        if output.is_relative_to(source) or source.is_relative_to(output):
             raise exits.UsageError(
-                "--source must not be empty, nor hold or lie in the directory that is built. "
+                "--source must neither hold the directory that is built nor lie in it. "
                 f"Received: --source={self.source}, output {self.parent}. Use another --data_dir."
             )
 

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_pipeline.config import DISJOINT_SPLITS, SOURCE_SPLITS, BuildConfig
@@ -14,6 +14,7 @@ from data_pipeline.video import extraction
 from tfrecords import dataset, names, schema
 
 PREVIEWED_REJECTS = 5
+LISTED_CLASSES = 12  # more are counted
 LARGE_GROUP = 50  # images of one picture; more are suspicious if they are also
 LARGE_GROUP_SHARE = 0.01  # of all images
 
@@ -46,7 +47,8 @@ def say_plan(config: BuildConfig, survey: Survey, image_size: int, planned: plan
     print(
         f"Nothing is written. {config.directory} would hold "
         f"{sum(len(shard.items) for shard in planned.shards):,} images in "
-        f"{len(planned.shards)} shards, about {needed / 1e6:,.1f} MB:"
+        f"{len(planned.shards)} shard{'s' * (len(planned.shards) != 1)}, about "
+        f"{needed / 1e6:,.1f} MB:"
     )
     _say_counts(statistics.planned_counts(planned, survey.listing.targets))
     print(f"Exact copies dropped: {len(planned.duplicates):,}.")
@@ -94,11 +96,16 @@ def _say_audits(config: BuildConfig, built: dataset.Dataset) -> None:
 
 def _say_counts(counts: Any) -> None:
     for split, by_target in counts.items():
-        texts = (
-            f"{target} " + ", ".join(f"{name} {number:,}" for name, number in classes.items())
-            for target, classes in by_target.items()
-        )
+        texts = (f"{target} {counts_of(classes)}" for target, classes in by_target.items())
         print(f"  {split:<10} {' | '.join(texts)}")
+
+
+def counts_of(counts: Mapping[str, int]) -> str:
+    """Returns how many examples each class has; of many classes, the least and the most."""
+    if len(counts) > LISTED_CLASSES:
+        least, most = min(counts.values()), max(counts.values())
+        return f"{sum(counts.values()):,} of {len(counts):,} classes, {least:,} to {most:,} of each"
+    return ", ".join(f"{name} {number:,}" for name, number in counts.items())
 
 
 def _say_look_alikes(config: BuildConfig, planned: plan.Plan) -> None:
@@ -144,13 +151,18 @@ def _say_rejects(rejects: Sequence[Reject]) -> None:
 
 
 def say_next(config: BuildConfig, built: dataset.Dataset) -> None:
-    """Names the report and the next command."""
+    """Names the report, and the next command where there is what a training needs."""
+    print(f"Report: {built.directory / names.REPORT}")
+    there = {name for name, split in built.manifest.splits.items() if split.num_examples}
+    if not there >= {"train", "test"}:
+        return
     words = ["python", "-m", "trainer.main", "--strategy=mirrored"]
     defaults = BuildConfig()
     for name in ("data_dir", "dataset"):
         if getattr(config, name) != getattr(defaults, name):
             words.append(f"--{name}={getattr(config, name)}")
-    print(f"Report: {built.directory / names.REPORT}")
+    if "validation" not in there:
+        words.append("--validation_fraction=0.15")
     print(f"Next:   {shlex.join(words)}")
 
 

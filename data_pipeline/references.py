@@ -21,8 +21,8 @@ _NOTHING: Mapping[str, str] = {}  # shared, as a large set has millions of refer
 
 
 def plain(text: str) -> str:
-    """Returns text that strangers wrote, such as file names, as printable ASCII on one line."""
-    return ascii(text)[1:-1]
+    """Returns text that strangers wrote, such as file names, as printable text on one line."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -32,10 +32,12 @@ class Dataset:
         """
         split = self.manifest.splits.get(name)
         if split is None or not split.num_examples:
-            there = {key: value.num_examples for key, value in self.manifest.splits.items()}
+            there = (f"{key} {value.num_examples}" for key, value in self.manifest.splits.items())
+            other = ", or use --validation_fraction=0.15" if name == "validation" else ""
             raise exits.DataError(
-                f"{self.directory} has no examples in split {name!r}. Received: {there}. "
-                "Build it again with --overwrite and --splits=0.8,0.1,0.1."
+                f"{self.directory} has no examples in split {name!r}. Received: "
+                f"{', '.join(there)}. Build it again with --overwrite and "
+                f"--splits=0.8,0.1,0.1{other}."
             )
         return split
 

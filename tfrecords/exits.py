@@ -6,6 +6,7 @@ message on standard error and its exit code; anything else is a defect and keeps
 
 import contextlib
 import errno
+import io
 import os
 import select
 import signal
@@ -57,6 +58,9 @@ def run(program: Callable[[], object], usage_errors: tuple[type[Exception], ...]
       program: the command, without arguments; what it returns is ignored.
       usage_errors: further exceptions that mean wrong usage, such as those of a flag parser.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of strangers are printed as they are, and not each terminal has all letters.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         program()
         sys.stdout.flush()

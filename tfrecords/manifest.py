@@ -166,14 +166,26 @@ def read(directory: pathlib.Path) -> Manifest:
     path = directory / names.MANIFEST
     try:
         return Manifest.from_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise exits.DataError(
-            f"{directory} is no dataset: it has no {names.MANIFEST}, which a build writes last. "
-            "Build it with python -m data_pipeline.build."
-        ) from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise exits.DataError(_no_dataset(directory)) from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise exits.DataError(
-            f"{path} cannot be read: {error}. Build the dataset again with "
+            f"{path} cannot be read: {reason}. Build the dataset again with "
             "python -m data_pipeline.build --overwrite and its other flags, "
             "or use the version of this software that built it."
         ) from error
+
+
+def _no_dataset(directory: pathlib.Path) -> str:
+    found = (path.parent.name for path in directory.glob(f"*/{names.MANIFEST}"))
+    versions = sorted(filter(names.is_version, found), key=names.version_key)
+    if versions:
+        return (
+            f"{directory} is not the directory of a dataset's version, but holds "
+            f"{', '.join(versions)}. Name one of them: {directory / versions[-1]}."
+        )
+    return (
+        f"{directory} is no dataset: it has no {names.MANIFEST}, which a build writes last. "
+        "Build it with python -m data_pipeline.build."
+    )

@@ -33,7 +33,8 @@ def repair(directory: pathlib.Path, source: str | None = None, use_source: bool 
       use_source: whether it is used.
 
     Raises:
-      DataError: there is no dataset, or no record can be read.
+      DataError: there is no dataset, no record can be read, or `source` is not what it was built
+        from.
       UsageError: another process builds, reads or repairs it.
       MachineError: the source cannot be read at this moment; and see `tfrecords.exits`.
     """
@@ -74,6 +75,11 @@ def _rewrite(
         config = _config(directory, content, source)
         sidecars = pipeline.rewrite(config, content.plan_digest, damaged.keys(), place)
     except (exits.DataError, exits.UsageError) as error:
+        if source is not None:
+            raise type(error)(
+                f"{error} Nothing was changed. --nouse_source saves what can be read without a "
+                "source."
+            ) from error
         print(f"The source cannot help: {error}")
         return frozenset()
     same = {

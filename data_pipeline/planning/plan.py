@@ -213,10 +213,11 @@ def _check_splits(by_split: Mapping[str, Sequence[Scanned]], options: Options) -
         shares = zip(names.SPLITS, options.fractions, strict=True)
         wanted = [split for split, share in shares if share]
     counts = {split: len(items) for split, items in by_split.items()}
+    received = ", ".join(f"{split} {count}" for split, count in counts.items())
     for split in wanted:
         if not by_split[split]:
             raise exits.DataError(
-                f"Split {split!r} would be empty. Received: {counts} examples. "
+                f"Split {split!r} would be empty. Received: {received} examples. "
                 "Use another --seed, larger shares in --splits, or more images."
             )
     if not sum(counts.values()):

@@ -1,9 +1,11 @@
 """The charts of a build, each for the page (SVG) and for a file (PNG)."""
 
+import contextlib
 import dataclasses
 import io
 import re
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import matplotlib
@@ -47,14 +49,14 @@ class Chart:
 
     def svg(self) -> str:
         """Returns an <svg> element without a title, in the colours of the page around it."""
-        with matplotlib.rc_context({**_STYLE, "svg.hashsalt": self.name}):
+        with _style(self.name):
             buffer = io.StringIO()
             FigureCanvasSVG(self._figure("none")).print_svg(buffer, metadata={"Date": None})
         return _for_a_page(buffer.getvalue(), self.title)
 
     def png(self) -> bytes:
         """Returns a PNG with its title, dark on white."""
-        with matplotlib.rc_context(_STYLE):
+        with _style():
             figure = self._figure("white")
             figure.suptitle(self.title, x=0.01, ha="left", fontsize=10)
             buffer = io.BytesIO()
@@ -168,6 +170,15 @@ def _formats(name: str, shown: Mapping[str, Any], rest: str) -> Chart:
         lambda figure: panels.shares(figure.subplots(), rows, by_class),
         0.7 + 0.17 * len(rows) * (1 + len(shown)),
     )
+
+
+@contextlib.contextmanager
+def _style(salt: str | None = None) -> Iterator[None]:
+    style: Any = {**_STYLE, "svg.hashsalt": salt}
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        # Not each font has the letters of each class name; a page is shown with the reader's.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield
 
 
 def _for_a_page(svg: str, title: str) -> str:

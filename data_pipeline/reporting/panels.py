@@ -18,6 +18,7 @@ INK, QUIET, LINE = "#1c2128", "#667085", "#e3e6ea"
 # Told apart by the colour-blind too, and on dark paper: after Okabe and Ito, "Color Universal
 # Design", 2008.
 CLASS_COLOURS = ("#2f81e0", "#e08a1e", "#12a57a", "#c4679f", "#8a94a6", "#cf5a2e")
+_LETTERS = 40  # of a class name at most; a chart is wide enough for 54 in a line
 _CHANNEL_COLOURS = {"red": "#d9534a", "green": "#2f9e62", "blue": "#3f7fd9"}
 
 
@@ -44,16 +45,20 @@ def _legend(panel: Axes, class_names: Sequence[str]) -> None:
     handles = [matplotlib.patches.Patch(color=_colour(i)) for i in range(len(class_names))]
     if len(class_names) > 1:
         # A name that begins with _ would be left out; a space of no width does not.
-        labels = ["\u200b" + name for name in class_names]
+        labels = ["\u200b" + _short(name) for name in class_names]
         panel.legend(
             handles,
             labels,
             loc="lower left",
             bbox_to_anchor=(0, 1),
-            ncols=3,
+            ncols=max(1, min(3, 54 // max(map(len, labels)))),
             borderpad=0,
             handlelength=0.9,
         )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
 
 
 def _percent(panel: Axes) -> None:
@@ -156,7 +161,7 @@ def by_channel(figure: matplotlib.figure.Figure, shown: Mapping[str, Any]) -> No
         for channel, colour in _CHANNEL_COLOURS.items():
             shares = _shares(files["values"][channel])
             panel.stairs(shares, _EDGES, color=colour, linewidth=1.4, label=channel)
-        panel.set_title(name, loc="left", fontsize=8.5, color=INK)
+        panel.set_title(_short(name), loc="left", fontsize=8.5, color=INK)
     for panel in panels:  # once all are drawn: they share an axis
         _percent(panel)
         panel.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(2))

@@ -53,6 +53,8 @@ def files(directory: pathlib.Path, content: manifest.Manifest) -> dict[str, byte
         numbers = json.loads((directory / names.STATISTICS).read_text(encoding="utf-8"))
         rejects = _rejects(directory / names.REJECTS)
         return _made(dataset.Dataset(directory, content), numbers, rejects)
+    except exits.DataError as error:
+        raise exits.DataError(f"{error} {dataset.mend(directory)}") from error
     except (KeyError, TypeError, ValueError, FileNotFoundError, jinja2.UndefinedError) as error:
         raise exits.DataError(
             f"{directory / names.STATISTICS} or {names.REJECTS} lacks what the report needs: "

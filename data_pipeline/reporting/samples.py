@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tfrecords import dataset, example, framing, manifest, schema
 
+CLASSES = 12  # of each target; of hundreds a page would have tens of megabytes
 IMAGES = 8  # of each class and split
 # Records of a split that are read to find them; they are shuffled, so that rare classes show up.
 MAX_RECORDS = 8192
@@ -17,19 +18,23 @@ Samples = dict[str, dict[str, dict[str, list[bytes]]]]
 def find(built: dataset.Dataset) -> Samples:
     """Returns by target, class name and split the first `IMAGES` images, as they are stored.
 
+    They are those of the first `CLASSES` classes.
+
     Raises:
       DataError: a shard is damaged.
     """
     content = built.manifest
     found: Samples = {
-        target: {name: {split: [] for split in content.splits} for name in info.class_names}
+        target: {
+            name: {split: [] for split in content.splits} for name in info.class_names[:CLASSES]
+        }
         for target, info in content.targets.items()
     }
     for split in content.splits:
         wanted = sum(
-            min(IMAGES, number)
-            for by_class in content.splits[split].counts.values()
-            for number in by_class.values()
+            min(IMAGES, content.splits[split].counts[target][name])
+            for target, by_class in found.items()
+            for name in by_class
         )
         for features in itertools.islice(_records(built, split), MAX_RECORDS):
             wanted -= _take(features, content, split, found)
@@ -48,8 +53,8 @@ def _take(features: dict, content: manifest.Manifest, split: str, found: Samples
     """Puts an image where it is wanted; returns in how many places."""
     taken = 0
     for target, info in content.targets.items():
-        images = found[target][info.class_names[int(features[target][0])]][split]
-        if len(images) < IMAGES:
-            images.append(bytes(features[schema.IMAGE][0]))
+        by_split = found[target].get(info.class_names[int(features[target][0])])
+        if by_split and len(by_split[split]) < IMAGES:
+            by_split[split].append(bytes(features[schema.IMAGE][0]))
             taken += 1
     return taken

@@ -95,8 +95,10 @@ def test_an_absent_version_is_named(tmp_path, directory):
 
 def test_a_split_without_examples_is_named(tmp_path):
     found = dataset.load(tiny.write(tmp_path, validation=0))
-    with pytest.raises(exits.DataError, match="no examples in split 'validation'"):
+    with pytest.raises(exits.DataError, match="no examples in split 'validation'") as refused:
         found.split("validation")
+    assert "Received: train 48, test 10." in str(refused.value)
+    assert "or use --validation_fraction=" in str(refused.value)
 
 
 def test_a_target_that_the_records_lack_is_wrong_usage(directory):

@@ -24,6 +24,18 @@ def test_a_directory_without_a_manifest_is_no_dataset(tmp_path):
         manifest.read(tmp_path)
 
 
+def test_the_versions_of_a_dataset_are_named_to_who_names_none(tmp_path):
+    directory = tiny.write(tmp_path)
+    with pytest.raises(exits.DataError, match=f"but holds 1.0.0. Name one of them: {directory}"):
+        manifest.read(directory.parent)
+
+
+def test_a_file_is_no_dataset(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(exits.DataError, match="file is no dataset"):
+        manifest.read(tmp_path / "file")
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format_version": 1}'])
 def test_a_damaged_manifest_is_named(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)

@@ -165,14 +165,15 @@ def test_without_the_source_a_split_may_be_lost_with_its_only_shard(moved, capsy
     assert "Lost: 2 records.\n  test       label real 1, fake 1\n" in said
 
 
-def test_a_source_that_has_changed_is_not_used(directory, built, tmp_path, capsys):
+def test_a_source_that_was_named_and_cannot_help_costs_nothing(directory, built, tmp_path):
     source = tmp_path / "source"
     shutil.copytree(built / "source", source)
     (source / "fake" / "003.jpg").write_bytes(painted.jpeg(250))
     _flip(directory / TRAIN)
-    repairing.repair(directory, source=str(source))
-    assert "has changed" in capsys.readouterr().out
-    assert manifest.read(directory).num_examples == 11
+    damaged = _content(directory)
+    with pytest.raises(exits.DataError, match=r"has changed\. Nothing .* --nouse_source"):
+        repairing.repair(directory, source=str(source))
+    assert _content(directory) == damaged
 
 
 def test_a_file_of_the_source_that_cannot_be_read_now_costs_nothing(directory, monkeypatch):

@@ -56,6 +56,14 @@ def test_class_names_are_shown_as_they_are(tmp_path):
     assert "_fake" in svg
 
 
+def test_names_that_are_long_or_of_letters_that_a_font_lacks_are_drawn(tmp_path):
+    names = ("真实", "a class whose name has so many letters that no chart is wide enough for it")
+    for chart in _charts(tmp_path, names):
+        assert "真实" in chart.svg()
+        assert "a class whose name has so many letters …" in chart.svg()
+        assert chart.png()
+
+
 def test_without_jpegs_there_is_no_quality(tmp_path):
     assert "quality-label" not in [chart.name for chart in _charts(tmp_path, quality=None)]
 

@@ -17,6 +17,13 @@ def test_each_class_of_each_split_has_its_samples(tmp_path):
     assert found["label"]["fake"]["train"][0] == tiny.jpeg(180, seed=3)
 
 
+def test_of_many_classes_the_first_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(samples, "CLASSES", 1)
+    found = samples.find(dataset.load(tiny.write(tmp_path, train=48)))
+    assert list(found["label"]) == ["real"]
+    assert len(found["label"]["real"]["train"]) == 8
+
+
 def test_no_more_is_read_than_allowed(tmp_path, monkeypatch):
     monkeypatch.setattr(samples, "MAX_RECORDS", 3)
     found = samples.find(dataset.load(tiny.write(tmp_path)))

@@ -137,8 +137,8 @@ def test_an_unclear_shape_is_refused_with_what_was_found_and_expected(paths, wor
 
 
 def test_names_of_strangers_are_shown_on_one_line():
-    with pytest.raises(exits.DataError, match=r"places: a\\n\\x1b\[31m, b"):
-        _arrange(*(f"{around}/{path}" for around in ("a\n\x1b[31m", "b") for path in BOTH))
+    with pytest.raises(exits.DataError, match=r"places: ä 真\\n\\x1b\[31m, b"):
+        _arrange(*(f"{around}/{path}" for around in ("ä 真\n\x1b[31m", "b") for path in BOTH))
 
 
 def test_a_message_does_not_name_hundreds_of_folders():
