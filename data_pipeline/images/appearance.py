@@ -40,12 +40,12 @@ def look(data: bytes, image_size: int) -> Appearance | Rejection:
         return seen
     side = perceptual_hash.SIDE
     thumbnail = seen.picture.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=1.0)
-    grey = np.asarray(thumbnail.convert("L"))
+    grey = thumbnail.convert("L")
     stored = seen.stored
     return Appearance(
         header=seen.header,
         encoding=encoding.read(data),
-        colours=colours.of_thumbnail(np.asarray(thumbnail), grey),
-        signature=perceptual_hash.signature(grey),
+        colours=colours.of_thumbnail(thumbnail, grey),
+        signature=perceptual_hash.signature(np.asarray(grey)),
         stored=dataclasses.replace(stored, jpeg=b"") if stored.is_original else stored,
     )

@@ -5,7 +5,10 @@ from PIL import Image
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Returns 8 bit RGB, what is transparent over white; of any mode of Pillow."""
+    """Returns 8 bit RGB, what is transparent over white; of any mode of Pillow.
+
+    An image that is such is returned itself.
+    """
     image.load()
     if image.mode.startswith("I"):
         return _sixteen_bit_grey_to_rgb(image)
@@ -14,7 +17,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image.getchannel("A"))
         return white
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _sixteen_bit_grey_to_rgb(image: Image.Image) -> Image.Image:

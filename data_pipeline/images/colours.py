@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 CHANNELS = ("red", "green", "blue", "grey")
 BINS = 16  # of each channel, equally wide, of the values 0-255
@@ -27,16 +28,15 @@ class Colours:
     histogram: str
 
 
-def of_thumbnail(rgb: npt.NDArray[np.uint8], grey: npt.NDArray[np.uint8]) -> Colours:
+def of_thumbnail(thumbnail: Image.Image, grey: Image.Image) -> Colours:
     """Returns the colours of a thumbnail.
 
     Args:
-      rgb: uint8 [height, width, 3], fewer than 65,536 pixels.
-      grey: uint8 [height, width].
+      thumbnail: RGB, fewer than 65,536 pixels.
+      grey: the same as L.
     """
-    channels = [*rgb.reshape(-1, 3).T, grey.reshape(-1)]
-    counts = np.stack([np.bincount(channel, minlength=256) for channel in channels])
-    means = counts @ _VALUES / grey.size
+    counts = np.array([*thumbnail.histogram(), *grey.histogram()]).reshape(len(CHANNELS), -1)
+    means = counts @ _VALUES / counts[0].sum()
     red, green, blue, luma = (round(float(mean), 1) for mean in means)
     bins = counts.reshape(len(CHANNELS), BINS, -1).sum(axis=2)
     packed = base64.b64encode(bins.astype(">u2").tobytes()).decode()

@@ -8,6 +8,7 @@ quantization tables to identify imagery processed by software", Digital Investig
 """
 
 import dataclasses
+import functools
 import struct
 from collections.abc import Iterator
 
@@ -62,7 +63,7 @@ def read(data: bytes) -> Encoding:
 
 
 def _of_jpeg(data: bytes) -> Encoding:
-    tables: dict[int, npt.NDArray[np.int64]] = {}
+    tables: dict[int, tuple[int, ...]] = {}
     marker_of_frame, frame, exif = 0, b"", False
     for marker, payload in _segments(data):
         if marker == _DQT:
@@ -95,14 +96,14 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         position += 2 + max(2, length)
 
 
-def _tables(payload: bytes) -> dict[int, npt.NDArray[np.int64]]:
-    """Returns by number the tables of a segment, each int64 [64] in zigzag order."""
+def _tables(payload: bytes) -> dict[int, tuple[int, ...]]:
+    """Returns by number the tables of a segment, each of 64 numbers in zigzag order."""
     found = {}
     while payload:
         width = 2 if payload[0] >> 4 else 1
         values = payload[1 : 1 + 64 * width]
         if len(values) == 64 * width:
-            found[payload[0] & 0x0F] = np.frombuffer(values, f">u{width}").astype(np.int64)
+            found[payload[0] & 0x0F] = struct.unpack(f">64{'BH'[width - 1]}", values)
         payload = payload[1 + 64 * width :]
     return found
 
@@ -116,8 +117,9 @@ def _scaled() -> npt.NDArray[np.int64]:
 _TABLES = _scaled()
 
 
-def _quality(table: npt.NDArray[np.int64]) -> int:
-    return int(np.abs(_TABLES - table).sum(axis=1).argmin()) + 1
+@functools.lru_cache(maxsize=256)  # the files of a set share a few tables
+def _quality(table: tuple[int, ...]) -> int:
+    return int(np.abs(_TABLES - np.array(table)).sum(axis=1).argmin()) + 1
 
 
 def _subsampling(frame: bytes) -> str:

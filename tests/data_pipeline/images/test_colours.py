@@ -1,4 +1,5 @@
 import numpy as np
+from PIL import Image
 
 from data_pipeline.images import colours
 
@@ -6,7 +7,7 @@ from data_pipeline.images import colours
 def _picture():
     """Two pixels: black, and one of a red."""
     rgb = np.array([[[0, 0, 0], [255, 16, 15]]], np.uint8)
-    return rgb, np.array([[0, 88]], np.uint8)
+    return Image.fromarray(rgb), Image.fromarray(np.array([[0, 88]], np.uint8))
 
 
 def test_the_means_of_two_pixels():
@@ -23,7 +24,7 @@ def test_the_histogram_of_two_pixels():
 
 
 def test_the_histogram_of_a_thumbnail_counts_all_its_pixels():
-    even = np.full((64, 64), 255, np.uint8)
-    found = colours.unpack(colours.of_thumbnail(np.stack([even] * 3, axis=2), even).histogram)
+    white = [Image.new(mode, (64, 64), "white") for mode in ("RGB", "L")]
+    found = colours.unpack(colours.of_thumbnail(*white).histogram)
     assert found[:, -1].tolist() == [4096] * 4
     assert found.sum() == 4 * 4096
