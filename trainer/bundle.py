@@ -103,7 +103,12 @@ def read_config(directory: pathlib.Path) -> BundleConfig:
     try:
         return BundleConfig.from_json((directory / CONFIG).read_text(encoding="utf-8"))
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise exits.DataError(f"{directory} is no bundle of this software: {error}") from error
+        raise exits.DataError(_no_bundle(directory, error)) from error
+
+
+def _no_bundle(directory: pathlib.Path, error: Exception) -> str:
+    reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+    return f"{directory} is no bundle of this software: {reason}."
 
 
 def load(directory: pathlib.Path) -> Bundle:
@@ -116,7 +121,7 @@ def load(directory: pathlib.Path) -> Bundle:
     try:
         found = _file_sha256(directory / WEIGHTS)
     except OSError as error:
-        raise exits.DataError(f"{directory} is no bundle of this software: {error}") from error
+        raise exits.DataError(_no_bundle(directory, error)) from error
     if found != config.weights_file_sha256:
         raise exits.DataError(
             f"{directory / WEIGHTS} is damaged: its sha256 is {found} and should be "

@@ -45,7 +45,9 @@ class TrainConfig:
     # The model.
     model: str = settings.choice("cnn", backbones.BACKBONES, "The model")
     alpha: float = settings.number(1.0, 0.1, 2, "The width of mobilenet_v2.")
-    scaling: str = settings.choice("own", choices.SCALINGS, "What a network without weights sees")
+    scaling: str = settings.choice(
+        "own", choices.SCALINGS, "What a network that starts from random weights sees"
+    )
     weights: str | None = settings.text(
         None, "What the backbone starts from: imagenet, none, or the path of a weights file."
     )
@@ -57,12 +59,14 @@ class TrainConfig:
     )
     head: str = settings.choice("gap", choices.HEADS, "What makes features of the backbone's maps")
     head_units: str = settings.text("", "Units of dense layers before the last: 512, 2048,2048.")
-    head_batch_norm: bool = settings.switch(False, "Whether batch norm follows each of these.")
+    head_batch_norm: bool = settings.switch(False, "Batch norm after each layer of --head_units.")
     feature_dropout: float = settings.number(
-        0.0, 0, 0.95, "The share of features dropped before these."
+        0.0, 0, 0.95, "The share of features dropped before --head_units."
     )
     logits: str = settings.choice(
-        choices.AUTO, choices.LOGITS, "For two classes auto means one logit"
+        choices.AUTO,
+        choices.LOGITS,
+        "The outputs: auto means one logit for two classes, else one for each",
     )
     precision: str = settings.choice(
         choices.AUTO, choices.PRECISIONS, "What the model reckons in; auto goes by the GPU"
@@ -95,21 +99,27 @@ class TrainConfig:
     )
     optimizer: str = settings.choice("adam", choices.OPTIMIZERS, "The optimizer")
     learning_rate: float = settings.number(3e-3, 0, 10, "The highest learning rate.")
-    fine_tune_learning_rate: float = settings.number(1e-5, 0, 10, "The same, of fine-tuning.")
+    fine_tune_learning_rate: float = settings.number(
+        1e-5, 0, 10, "The highest learning rate of fine-tuning."
+    )
     layer_decay: float = settings.number(
         1.0, 0.01, 1, "In fine-tuning, the rate of each layer as a share of that of the next."
     )
     weight_decay: float = settings.number(1e-4, 0, 1, "The weight decay of adamw, sgd and lion.")
     momentum: float = settings.number(0.9, 0, 0.9999, "The momentum of sgd.")
-    nesterov: bool = settings.switch(False, "Whether it is Nesterov's.")
-    schedule: str = settings.choice("cosine", choices.SCHEDULES, "After the warm-up")
+    nesterov: bool = settings.switch(False, "Nesterov's momentum, with sgd.")
+    schedule: str = settings.choice(
+        "cosine", choices.SCHEDULES, "The learning rate after the warm-up"
+    )
     decay_epochs: int = settings.number(
         2,
         1,
         100_000,
         "Epochs from one fall of the rate to the next with step; without improvement with plateau.",
     )
-    decay_factor: float = settings.number(0.1, 0.001, 0.999, "What the rate falls to then.")
+    decay_factor: float = settings.number(
+        0.1, 0.001, 0.999, "The share of the learning rate that is left after each of these falls."
+    )
     warmup_epochs: float = settings.number(0.5, 0, 1000, "Epochs of linear warm-up.")
     clip_norm: float = settings.number(1.0, 0, 1e9, "The largest norm of the gradient; 0: any.")
     label_smoothing: float = settings.number(
@@ -156,8 +166,12 @@ class TrainConfig:
         1 << 30,
         "Steps in a row that are not finite before the weights go back to the last checkpoint.",
     )
-    max_loss: float = settings.number(1000.0, 0, 1e30, "The loss above which they do.")
-    max_rollbacks: int = settings.number(2, 0, 1000, "How often they may, before giving up.")
+    max_loss: float = settings.number(
+        1000.0, 0, 1e30, "The loss above which the weights go back to the last checkpoint."
+    )
+    max_rollbacks: int = settings.number(
+        2, 0, 1000, "How often the weights may go back before training gives up."
+    )
     steps_per_call: int = settings.number(
         0,
         0,

@@ -21,8 +21,8 @@ with quiet.tensorflow():
     from trainer.rate_range import search
 
 FLAGS = flags.FlagValues()
-settings.define(configs.TrainConfig, flags, FLAGS)
 settings.define(search.RangeConfig, flags, FLAGS)
+settings.define(configs.TrainConfig, flags, FLAGS)
 
 
 def main(argv: list[str]) -> None:

@@ -20,8 +20,8 @@ with quiet.tensorflow():
     from trainer.reporting import forecast
 
 FLAGS = flags.FlagValues()
-settings.define(configs.TrainConfig, flags, FLAGS)
 settings.define(outlook.OutlookConfig, flags, FLAGS)
+settings.define(configs.TrainConfig, flags, FLAGS)
 
 
 def main(argv: list[str]) -> None:

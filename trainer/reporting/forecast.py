@@ -8,7 +8,7 @@ def as_text(found: dict[str, Any]) -> str:
     available = found["device_memory_bytes"]
     known = "memory unknown" if available is None else f"{_size(available)} each"
     steps_line = (
-        f"{found['steps_per_epoch']:,} steps per epoch"
+        f"{found['steps_per_epoch']:,} step{'s' * (found['steps_per_epoch'] != 1)} per epoch"
         if found["steps_per_epoch"] is not None
         else "steps per epoch: build the dataset, or give --num_examples"
     )

@@ -1,6 +1,7 @@
 """The pictures of a run: uint8 RGB arrays, for TensorBoard, for files and for the report."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ TRAIN_COLOR = "#8a94a6"
 VALIDATION_COLOR = "#1f6feb"
 SUGGESTION_COLOR = "#12805c"
 GRID_INCHES = 9.0  # as wide as the report, so that captions keep their size
+NAMED_CLASSES = 20  # of a confusion matrix; more would take gigabytes of pixels
 INK = "#3d4450"
 _STYLE: dict[str, Any] = {"color": INK, "fontsize": 9}
 
@@ -80,30 +82,42 @@ def learning_rates(
 
 
 def confusion_matrix(confusion: list[list[int]], class_names: tuple[str, ...]) -> np.ndarray:
-    """Returns the confusion matrix: rows are true classes, columns are predicted ones."""
+    """Returns the confusion matrix: rows are true classes, columns are predicted ones.
+
+    Of more than `NAMED_CLASSES` classes it shows shares alone, as colours, by the classes' indices.
+    """
     counts = np.asarray(confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = 2.4 + 0.7 * len(class_names)
+    names = [_short(name, 28) for name in class_names[:NAMED_CLASSES]]
+    letters = max(map(len, names))
+    is_wide = letters > 8  # more than the side of a cell
+    side = 2.4 + 0.7 * len(names) + (0.08 * letters if is_wide else 0)
+    if len(class_names) > NAMED_CLASSES:
+        side = GRID_INCHES
     figure = matplotlib.figure.Figure(figsize=(side + 0.5, side), dpi=110, layout="constrained")
     panel = figure.subplots()
     panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    panel.set_xlabel("predicted", **_STYLE)
+    panel.set_ylabel("true", **_STYLE)
+    plain(panel)
+    if len(class_names) > NAMED_CLASSES:
+        return render(figure)
     for (row, column), count in np.ndenumerate(counts):
         color = "white" if shares[row, column] > 0.55 else INK
         text = f"{count:,}\n{shares[row, column]:.1%}"
         panel.text(column, row, text, ha="center", va="center", color=color, fontsize=9)
-    ticks = range(len(class_names))
-    panel.set_xticks(ticks, class_names, fontsize=9, parse_math=False)
-    panel.set_yticks(ticks, class_names, fontsize=9, parse_math=False, rotation=90, va="center")
-    panel.set_xlabel("predicted", **_STYLE)
-    panel.set_ylabel("true", **_STYLE)
-    plain(panel)
+    ticks = range(len(names))
+    look: Any = {"fontsize": 9, "parse_math": False}
+    panel.set_xticks(ticks, names, **look, rotation=90 if is_wide else 0)
+    panel.set_yticks(ticks, names, **look, rotation=0 if is_wide else 90, va="center")
     return render(figure)
 
 
 def image_grid(images: list[np.ndarray], captions: list[str], columns: int = 4) -> np.ndarray:
-    """Returns images [size, size, 3] in a grid, each over its caption."""
+    """Returns images [size, size, 3] in a grid, each under its caption, whose lines are cut."""
     rows = max(1, -(-len(images) // columns))
     cell = GRID_INCHES / columns
+    letters = int(14 * cell)
     figure = matplotlib.figure.Figure(
         figsize=(GRID_INCHES, rows * (cell + 0.35)), dpi=110, layout="constrained"
     )
@@ -113,8 +127,13 @@ def image_grid(images: list[np.ndarray], captions: list[str], columns: int = 4) 
     for panel, image, caption in zip(panels, images, captions, strict=False):
         panel.imshow(image)
         # File names and class names may hold what would be a formula.
-        panel.set_title(caption, fontsize=7.5, color=INK, parse_math=False)
+        lines = (_short(line, letters) for line in caption.split("\n"))
+        panel.set_title("\n".join(lines), fontsize=7.5, color=INK, parse_math=False)
     return render(figure)
+
+
+def _short(text: str, letters: int) -> str:
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 
 def to_png(image: np.ndarray) -> bytes:
@@ -134,5 +153,8 @@ def plain(panel: Any) -> None:
 def render(figure: matplotlib.figure.Figure) -> np.ndarray:
     """Returns a figure as uint8 [height, width, 3]."""
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    with warnings.catch_warnings():
+        # Class names may be of letters that the font lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        canvas.draw()
     return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()

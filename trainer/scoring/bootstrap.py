@@ -33,11 +33,11 @@ def distributions(
       group_ids: of each example; what has the same one is drawn together.
     """
     classes = chances.shape[1]
-    cells = np.eye(classes * classes)[labels * classes + chances.argmax(axis=1)]
+    cells = labels * classes + chances.argmax(axis=1)
     ranked = [] if len(np.unique(labels)) < classes else _rankings(labels, chances, positive)
     parts: dict[str, list[np.ndarray]] = {name: [] for name in metrics.NAMES}
-    for weights in _weights(labels, group_ids):
-        confusion = (weights @ cells).reshape(-1, classes, classes)
+    for weights in _weights(labels, group_ids, classes):
+        confusion = _sums(weights, cells, classes * classes).reshape(-1, classes, classes)
         values = metrics.of_confusion(confusion, positive)
         if ranked:
             values["auc"] = np.mean([_areas(weights, *ranking) for ranking in ranked], axis=0)
@@ -102,12 +102,27 @@ def _smallest_class(labels: np.ndarray, group_ids: Sequence[str]) -> int:
     return int(np.unique([label for label, _ in pairs], return_counts=True)[1].min())
 
 
-def _weights(labels: np.ndarray, group_ids: Sequence[str]) -> Iterator[np.ndarray]:
+def _sums(weights: np.ndarray, cells: np.ndarray, num_cells: int) -> np.ndarray:
+    """Returns the weights of the examples of each cell together, float64 [resamples, num_cells].
+
+    Args:
+      weights: of the examples, [resamples, examples].
+      cells: of the examples, int64 [examples].
+      num_cells: most may be empty: of n classes there are n * n.
+    """
+    order = np.argsort(cells, kind="stable")
+    there, starts = np.unique(cells[order], return_index=True)
+    sums = np.zeros((len(weights), num_cells))
+    sums[:, there] = np.add.reduceat(weights[:, order], starts, axis=1)
+    return sums
+
+
+def _weights(labels: np.ndarray, group_ids: Sequence[str], classes: int) -> Iterator[np.ndarray]:
     """Yields how often each example is drawn, float64 [resamples, examples]; RESAMPLES in all."""
     groups, group_of = np.unique(np.asarray(group_ids, dtype=object), return_inverse=True)
     strata = _strata(labels, group_of, len(groups))
     random = np.random.default_rng(_SEED)
-    rows = max(1, _CHUNK_VALUES // len(labels))
+    rows = max(1, _CHUNK_VALUES // max(len(labels), classes * classes))
     for start in range(0, RESAMPLES, rows):
         count = min(rows, RESAMPLES - start)
         drawn = np.zeros((count, len(groups)))

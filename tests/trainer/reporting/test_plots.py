@@ -57,6 +57,21 @@ def test_a_class_without_examples_can_be_drawn():
     assert len(_colors(picture)) > 10
 
 
+def test_the_confusion_matrix_of_many_classes_is_no_larger_than_that_of_some():
+    many = plots.confusion_matrix(np.eye(300, dtype=int).tolist(), tuple(map(str, range(300))))
+    assert max(many.shape) < 2000
+    assert (8, 48, 107) in _colors(many)
+
+
+@pytest.mark.parametrize("name", ["真实", "many letters " * 9])
+def test_long_names_and_those_that_the_font_lacks_are_drawn(name):
+    image = np.zeros((4, 4, 3), np.uint8)
+    assert max(plots.confusion_matrix([[1, 0], [0, 1]], (name, "b")).shape) < 800
+    assert plots.image_grid([image], [name], columns=8).shape == plots.image_grid(
+        [image], ["a"], columns=8
+    ).shape  # fmt: skip
+
+
 def test_a_grid_shows_each_image():
     red, green, blue = (np.full((4, 4, 3), c, np.uint8) for c in np.eye(3, dtype=np.uint8) * 255)
     picture = plots.image_grid([red, green, blue], ["a", "b", "c"], columns=2)

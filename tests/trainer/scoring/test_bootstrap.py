@@ -1,3 +1,5 @@
+import tracemalloc
+
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
@@ -79,7 +81,7 @@ def test_areas_with_weights_are_those_of_scikit_learn(seed, classes):
 def test_each_draw_has_the_classes_and_takes_groups_whole(examples):
     labels = np.array([label for label, _ in examples])
     group_ids = [f"group {group}" for _, group in examples]
-    weights = np.concatenate(list(bootstrap._weights(labels, group_ids)))
+    weights = np.concatenate(list(bootstrap._weights(labels, group_ids, 2)))
     assert weights.shape == (bootstrap.RESAMPLES, len(examples))
     for label in np.unique(labels):
         assert (weights[:, labels == label].sum(axis=1) > 0).all()
@@ -95,6 +97,18 @@ def test_two_models_are_drawn_alike(monkeypatch):
     second = bootstrap.distributions(labels, chances[:, ::-1], 1, SINGLE)
     assert first["accuracy"] + second["accuracy"] == pytest.approx(1)
     assert first["accuracy"].shape == (bootstrap.RESAMPLES,)
+
+
+def test_hundreds_of_classes_take_little_memory(monkeypatch):
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 30)
+    labels, chances = _examples(count=600, classes=300)
+    tracemalloc.start()
+    found = bootstrap.distributions(labels, chances, 0, [str(index) for index in range(600)])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 << 20
+    accuracy = (chances.argmax(axis=1) == labels).mean()
+    assert found["accuracy"].mean() == pytest.approx(accuracy, abs=0.02)
 
 
 def test_a_score_without_a_mistake_is_not_certain():
