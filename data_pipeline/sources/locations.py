@@ -112,8 +112,10 @@ class _OpenFile:
     def read(self, offset: int, num_bytes: int) -> bytes:
         """Returns bytes from an offset on; fewer where the file ends."""
         data = b""
-        # The system gives 2 GiB at a time, at most.
-        while more := os.pread(self._descriptor, num_bytes - len(data), offset + len(data)):
+        while len(data) < num_bytes:  # the system gives 2 GiB at a time, at most
+            more = os.pread(self._descriptor, num_bytes - len(data), offset + len(data))
+            if not more:
+                break
             data += more
         return data
 
