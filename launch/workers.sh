@@ -49,24 +49,53 @@ if [[ -n ${SLURM_PROCID:-} ]]; then
   train "$SLURM_PROCID" "$@"
 fi
 
+left=()  # the processes that have not ended, by their index
+is_stopping=
+stop() {
+  is_stopping=1
+  kill -TERM "${left[@]}" 2>/dev/null || true
+}
+trap stop TERM INT
+
 # Each worker in a process group of its own: a Ctrl-C comes to them from here alone, and once, as a
 # second signal would end them without saving.
 set -m
-processes=()
-trap 'kill -TERM "${processes[@]}" 2>/dev/null || true' TERM INT
 for index in "${!workers[@]}"; do
+  if [[ -n $is_stopping ]]; then break; fi
   train "$index" "$@" &
-  processes+=($!)
+  left[index]=$!
 done
+set +m
 
 # Of several ends that differ the one that says most: 0 if all is well, 75 if some lost another.
 code=0
-for process in "${processes[@]}"; do
-  while :; do
+is_ending=
+ends_at=
+for ((;;)); do
+  for index in "${!left[@]}"; do
+    if kill -0 "${left[index]}" 2>/dev/null; then continue; fi
     own=0
-    wait "$process" || own=$?
-    kill -0 "$process" 2>/dev/null || break  # else a signal has ended the wait, not the worker
+    wait "${left[index]}" || own=$?
+    unset "left[index]"
+    if ((own == 0)); then continue; fi
+    if [[ -z $is_ending ]] && ((code == 0 || code == 75)); then code=$own; fi
+    # The others would wait for it. With 75 they mostly leave, too: they save, or have lost it.
+    if [[ -z $is_stopping$is_ending ]]; then
+      why="worker $index has ended with exit code $own"
+      ends_at=$((own == 75 ? SECONDS + 60 : SECONDS))
+    fi
   done
-  if ((own && (code == 0 || code == 75))); then code=$own; fi
+  if ((${#left[@]} == 0)); then break; fi
+  if [[ -n $ends_at ]] && ((SECONDS >= ends_at)); then
+    if [[ -z $is_ending ]]; then
+      is_ending=1
+      ends_at=$((SECONDS + 45))  # a supervisor gives its training 30 of these
+      echo "launch/workers.sh: $why, and the others are ended." >&2
+      kill -TERM "${left[@]}" 2>/dev/null || true
+    else
+      kill -KILL "${left[@]/#/-}" 2>/dev/null || true  # the whole of their process groups
+    fi
+  fi
+  sleep 0.2 || true  # Ctrl-C ends it
 done
 exit "$code"

@@ -49,6 +49,11 @@ class Interrupted(Exception):  # noqa: N818 - it is no error: the work is saved
     exit_code = INTERRUPTED
 
 
+Error = UsageError | DataError | MachineError | Interrupted
+ERRORS = (UsageError, DataError, MachineError, Interrupted)
+KINDS: dict[str, type[Error]] = {kind.__name__: kind for kind in ERRORS}
+
+
 def run(program: Callable[[], object], usage_errors: tuple[type[Exception], ...] = ()) -> NoReturn:
     """Runs `program` and leaves the process with the exit code that its end deserves.
 
@@ -64,7 +69,7 @@ def run(program: Callable[[], object], usage_errors: tuple[type[Exception], ...]
     try:
         program()
         sys.stdout.flush()
-    except (UsageError, DataError, MachineError, Interrupted) as error:
+    except ERRORS as error:
         _leave(error.exit_code, str(error))
     except usage_errors as error:
         _leave(USAGE, str(error))
@@ -118,7 +123,7 @@ def leave_when_interrupted() -> None:
         signal.signal(number, leave)
 
 
-def leave_at_once(error: UsageError | DataError | MachineError | Interrupted) -> NoReturn:
+def leave_at_once(error: Error) -> NoReturn:
     """Leaves as `run` does, and without waiting for threads that may never end."""
     _say(str(error))
     os._exit(error.exit_code)

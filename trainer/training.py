@@ -54,9 +54,10 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
     heart = pulse.Pulse.from_environment()
     with contextlib.ExitStack() as held:
         stop = held.enter_context(_interruption(config, heart))
-        source = held.enter_context(
-            dataset.reading(pathlib.Path(config.data_dir), config.dataset, config.version)
-        )
+        with joining.calling_off(config, stop):
+            source = held.enter_context(
+                dataset.reading(pathlib.Path(config.data_dir), config.dataset, config.version)
+            )
         if config.strategy == strategies.MULTI_WORKER:
             held.enter_context(explanations.of_lost_workers(heart))
         strategy = joining.join(config, source, stop, heart)

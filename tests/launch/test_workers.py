@@ -16,8 +16,11 @@ SCRIPT = ROOT / "launch" / "workers.sh"
 PYTHON = """#!/bin/sh
 case "$1" in
   -c) echo 127.0.0.1:7001; echo 127.0.0.1:7002 ;;
-  *) echo "$TF_CONFIG $*" > "$NOTES.$(echo "$TF_CONFIG" | grep -o '[0-9]}}$' | head -c 1)"
-     eval exit '${CODE_'"$(echo "$TF_CONFIG" | grep -o '[0-9]}}$' | head -c 1)"':-0}' ;;
+  *) index=$(echo "$TF_CONFIG" | grep -o '[0-9]}}$' | head -c 1)
+     echo "$TF_CONFIG $*" > "$NOTES.$index"
+     eval waits='${WAITS_'"$index"':-}'
+     if [ -n "$waits" ]; then exec sleep "$waits"; fi
+     eval exit '${CODE_'"$index"':-0}' ;;
 esac
 """
 SCONTROL = """#!/bin/sh
@@ -98,6 +101,19 @@ def test_a_python_that_is_not_there_is_no_success(start):
     done, notes = start("2", PYTHON="absent")
     assert (done.returncode, notes) == (4, [])
     assert "launch/workers.sh: absent does not find free ports.\n" in done.stderr
+
+
+def test_one_that_fails_ends_the_others_at_once(start):
+    done, _ = start("2", CODE_0="3", WAITS_1="600")
+    assert done.returncode == 3
+    assert done.stderr == (
+        "launch/workers.sh: worker 0 has ended with exit code 3, and the others are ended.\n"
+    )
+
+
+def test_one_that_was_interrupted_leaves_the_others_time_to_save(start):
+    done, _ = start("2", CODE_0="75", WAITS_1="1")
+    assert (done.returncode, done.stderr) == (75, "")
 
 
 def test_a_signal_comes_to_each_worker_once(tmp_path):
@@ -186,7 +202,7 @@ def test_a_job_of_slurm_is_queued_again_where_that_helps(
         CODE=str(code),
         WORDS=words,
     )
-    assert note == "--kill-on-bad-exit=0 bash launch/workers.sh --epochs=3\n"
+    assert note == "--kill-on-bad-exit=0 --wait=60 bash launch/workers.sh --epochs=3\n"
     assert done.returncode == end
     assert done.stderr.strip() == words
     assert done.stdout == ("requeued\n" if is_requeued else "")

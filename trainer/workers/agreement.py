@@ -16,10 +16,6 @@ from tfrecords import exits
 from trainer.workers import cluster
 
 _CHUNK_BYTES = 64 << 20  # 64 MiB of a message at a time
-_ERRORS = {
-    error.__name__: error
-    for error in (exits.UsageError, exits.DataError, exits.MachineError, exits.Interrupted)
-}
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -92,11 +88,11 @@ class Workers:
         if not self.is_chief:
             outcome = json.loads(self._from_chief(b""))
             if "error" in outcome:
-                raise _ERRORS[outcome["error"]](outcome["message"])
+                raise exits.KINDS[outcome["error"]](outcome["message"])
             return outcome["value"]
         try:
             value = decide()
-        except tuple(_ERRORS.values()) as error:
+        except exits.ERRORS as error:
             outcome = {"error": type(error).__name__, "message": str(error)}
             self._from_chief(json.dumps(outcome).encode())
             raise

@@ -1,10 +1,12 @@
 """How a process of a training comes to its devices, and to its fellow workers if there are any."""
 
+import contextlib
 import functools
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from tfrecords import dataset
+from tfrecords import dataset, exits
 from trainer import config as configs
 from trainer import run_directory, strategies
 from trainer.running import interruption, pulse
@@ -12,6 +14,24 @@ from trainer.workers import cluster, meeting
 
 # The weights file is the chief's alone.
 _MAY_DIFFER = {*run_directory.MAY_CHANGE, "weights"}
+
+
+@contextlib.contextmanager
+def calling_off(config: configs.TrainConfig, stop: interruption.Interruption) -> Iterator[None]:
+    """Tells the other workers, if there are any, of an error for which this one does not join.
+
+    Raises:
+      UsageError: see `cluster.from_environment`.
+    """
+    if config.strategy != strategies.MULTI_WORKER:
+        yield
+        return
+    own = cluster.from_environment()
+    try:
+        yield
+    except exits.ERRORS as error:
+        meeting.Meeting(own, check=_check(stop)).call_off(error)
+        raise
 
 
 def join(
@@ -27,11 +47,14 @@ def join(
       Interrupted: a signal came, or a worker did not.
     """
     if config.strategy == strategies.MULTI_WORKER:
+        with calling_off(config, stop):
+            replicas = strategies.num_replicas(config.strategy, devices=config.device_indices)
         told = {name: v for name, v in config.lasting().items() if name not in _MAY_DIFFER}
+        told |= {"contents of the dataset": source.manifest.plan_digest, "replicas": replicas}
         meeting.Meeting(
             cluster.from_environment(),
-            {**told, "contents of the dataset": source.manifest.plan_digest},
-            check=functools.partial(stop.check, lambda flag: (flag,)),
+            told,
+            check=_check(stop),
             on_end=lambda: heart.tell(pulse.AGAIN),
         ).wait_for_all()
     with stop.at_rest(lambda: None):
@@ -40,3 +63,8 @@ def join(
         )
     stop.take_signals_again()
     return strategy
+
+
+def _check(stop: interruption.Interruption) -> Callable[[], None]:
+    """Returns what leaves if this process is to stop, whatever the others do."""
+    return functools.partial(stop.check, lambda flag: (flag,))

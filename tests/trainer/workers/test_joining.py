@@ -35,7 +35,7 @@ def test_workers_meet_with_what_must_be_the_same_for_all_and_obey_signals_afterw
 
     class Meeting(meeting.Meeting):
         def wait_for_all(self):
-            heard.append((self._cluster.index, self._told))
+            heard.append((self._cluster.index, self._wait.told))
 
     def make(name, **_):
         assert heard  # as TensorFlow would wait for the others in silence
@@ -56,6 +56,6 @@ def test_workers_meet_with_what_must_be_the_same_for_all_and_obey_signals_afterw
     assert found == "multi_worker_mirrored"
     (index, told), before, after = heard
     assert index == 1
-    assert (told["seed"], told["contents of the dataset"]) == (3, "0" * 64)
+    assert (told["seed"], told["contents of the dataset"], told["replicas"]) == (3, "0" * 64, 2)
     assert not told.keys() & {"weights", "data_dir", "run_dir", "devices", "strategy"}
     assert before == after
