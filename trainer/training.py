@@ -33,6 +33,7 @@ from trainer.running import (
     phases,
     predicting,
     pulse,
+    watchdog,
 )
 from trainer.running.run import Run
 from trainer.scoring import evaluation
@@ -62,6 +63,8 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
             held.enter_context(explanations.of_lost_workers(heart))
         strategy = joining.join(config, source, stop, heart)
         team = agreement.Workers(strategy)
+        if team.count > 1 and not heart.is_supervised:
+            held.enter_context(watchdog.Watchdog(f"Worker {team.index} of {team.count}", heart))
         # What a run reckons in is noted and stays, on whatever GPU it is taken up.
         reckons_in = precision.of_all_workers(config.precision, team.smallest)
         config = dataclasses.replace(config, precision=reckons_in)
@@ -158,6 +161,7 @@ def _run_phases(
     log = None
     for index in range(current, len(run_phases)):
         phase = run_phases[index]
+        run.pulse.tell(pulse.LONG)
         with cache.offered(run, phase) as phase_run:
             epochs_before = sum(p.epochs for p in run_phases[:index])
             phase_loop = loop.PhaseLoop(phase_run, phase, epochs_before)
@@ -233,6 +237,7 @@ def _conclude(
     predict = run.predict if is_exact else predicting.in_float32(run)
     with run.stop.at_rest(lambda: None):  # all is saved
         validation, test = predict("validation"), predict("test")
+    run.pulse.tell(pulse.LONG)  # the others wait for what the chief writes
     summary: dict[str, Any] = run.workers.chief_decides(
         lambda: _write(run, parameters, log, directory, validation, test)
     )
@@ -248,7 +253,6 @@ def _write(
     test: evaluation.Predictions,
 ) -> dict[str, Any]:
     """Writes what the run leaves; returns its summary."""
-    run.pulse.tell(pulse.LONG)
     task, counters = run.task, run.counters
     results = conclusion.evaluate(directory, task, validation, test)
     _log_results(run, results, test, log)

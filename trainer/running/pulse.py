@@ -8,7 +8,7 @@ import dataclasses
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 VARIABLE = "TRAINER_SUPERVISOR"
 # The first words of the lines.
@@ -41,9 +41,14 @@ class Note:
 
 
 class Pulse:
-    """Tells the supervisor that the process is alive; does nothing where there is none."""
+    """Tells the supervisor that the process is alive; does nothing where there is none.
+
+    Attributes:
+      listener: told the first words, too, if there is one.
+    """
 
     def __init__(self, note: Note | None = None):
+        self.listener: Callable[[str], None] | None = None
         self._note = note
         if note is not None:
             os.set_blocking(note.pipe, False)
@@ -79,6 +84,8 @@ class Pulse:
 
     def tell(self, *words: str | int) -> None:
         """Writes a line; a supervisor that is too slow to read misses it."""
+        if self.listener is not None:
+            self.listener(str(words[0]))
         if self._note is None:
             return
         try:

@@ -16,12 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tfrecords import exits
 from trainer.capacity import micro_batches
-from trainer.running import pulse
+from trainer.running import patience, pulse
 
 MAX_RESTARTS = 5
-MOST_SECONDS = 3600.0  # for what nobody knows the length of: the start, tracing, the report
-LEAST_SECONDS = 300.0  # however fast the steps are: a disk or a network may stand still for a while
-FACTOR = 20  # times the slowest step so far
 # Between a request to save and leave, and the kill; a training takes 20 of them at most.
 GRACE_SECONDS = 30.0
 _DONE = {exits.DONE, exits.USAGE, exits.BAD_DATA, exits.ENVIRONMENT, exits.INTERRUPTED}
@@ -37,47 +34,13 @@ def kills_for_memory() -> int | None:
         return None
 
 
-class Patience:
-    """How long to wait for the next sign of life, pure.
-
-    Args:
-      now: in seconds, as all times here.
-      least: for a step.
-      most: for what nobody knows the length of, as the start.
-    """
-
-    def __init__(self, now: float, *, least: float = LEAST_SECONDS, most: float = MOST_SECONDS):
-        self._last = now
-        self._least = least
-        self._most = most
-        self._is_long = True
-        self._slowest = 0.0
-
-    def note(self, sign: str, now: float) -> None:
-        """Takes a sign of life: a step that is done, or the beginning of something long."""
-        if sign == pulse.STEP and not self._is_long:
-            self._slowest = max(self._slowest, now - self._last)
-        self._is_long = sign != pulse.STEP
-        self._last = now
-
-    @property
-    def seconds(self) -> float:
-        """The time that may pass between two signs."""
-        return self._most if self._is_long else max(self._least, FACTOR * self._slowest)
-
-    @property
-    def deadline(self) -> float:
-        """When it is over."""
-        return self._last + self.seconds
-
-
 @dataclasses.dataclass
 class _Process:
     """A training that runs, and what it has told."""
 
     child: subprocess.Popen[bytes]
     pipe: int
-    patience: Patience
+    patience: patience.Patience
     sizes: tuple[int, int] | None = None
     is_noted: bool = False
     is_to_come_again: bool = False
@@ -102,7 +65,7 @@ class Supervisor:
     Args:
       command: of the training.
       environment: of it.
-      least_seconds: see `Patience`; by default LEAST_SECONDS.
+      least_seconds: see `patience.Patience`; by default its LEAST_SECONDS.
       kills_for_memory: returns how often the system has killed a process to get its memory back,
         or None where nobody knows.
     """
@@ -117,7 +80,7 @@ class Supervisor:
     ):
         self._command = list(command)
         self._environment = environment
-        self._least_seconds = LEAST_SECONDS if least_seconds is None else least_seconds
+        self._least_seconds = patience.LEAST_SECONDS if least_seconds is None else least_seconds
         self._kills_for_memory = kills_for_memory
         self._child: subprocess.Popen[bytes] | None = None
         self._stopped_at: float | None = None
@@ -177,8 +140,9 @@ class Supervisor:
         )
         os.close(writer)
         self._child = child
-        patience = Patience(time.monotonic(), least=self._least_seconds)
-        process = _Process(child, reader, patience)
+        process = _Process(
+            child, reader, patience.Patience(time.monotonic(), least=self._least_seconds)
+        )
         try:
             self._listen(process)
         finally:

@@ -57,6 +57,7 @@ def join(
             check=_check(stop),
             on_end=lambda: heart.tell(pulse.AGAIN),
         ).wait_for_all()
+        heart.tell(pulse.LONG)
     with stop.at_rest(lambda: None):
         strategy = strategies.make(
             config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices

@@ -10,31 +10,9 @@ import pytest
 
 from tests import tiny
 from tfrecords import exits
-from trainer.running import pulse, supervisor
+from trainer.running import supervisor
 
 ROOT = pathlib.Path(__file__).parents[3]
-
-
-def test_the_start_may_take_as_long_as_anything():
-    patience = supervisor.Patience(100.0, least=5, most=60)
-    assert patience.deadline == 160
-
-
-def test_a_step_may_take_a_multiple_of_the_slowest_but_never_less_than_the_least():
-    patience = supervisor.Patience(0.0, least=5, most=60)
-    patience.note(pulse.STEP, 50.0)  # with what came before the first step, and does not count
-    assert patience.deadline == 55
-    patience.note(pulse.STEP, 52.0)
-    patience.note(pulse.STEP, 52.1)
-    assert patience.deadline == pytest.approx(52.1 + 20 * 2)
-
-
-def test_what_nobody_knows_the_length_of_is_waited_for_and_no_measure_of_steps():
-    patience = supervisor.Patience(0.0, least=5, most=60)
-    patience.note(pulse.LONG, 1.0)
-    assert patience.deadline == 61
-    patience.note(pulse.STEP, 31.0)
-    assert patience.deadline == 36
 
 
 @pytest.fixture
@@ -188,8 +166,8 @@ def test_a_training_survives_and_ends_with_the_same_weights(tmp_path, undisturbe
     ]
     # The command as a user gives it, but for the time that a step may take.
     code = (
-        "import sys; from trainer import supervise; from trainer.running import supervisor; "
-        "supervisor.LEAST_SECONDS = 15; supervise.main(sys.argv[1:])"
+        "import sys; from trainer import supervise; from trainer.running import patience; "
+        "patience.LEAST_SECONDS = 15; supervise.main(sys.argv[1:])"
     )
     command = ["-m", "trainer.main"] if fault.startswith("kill") else ["-c", code]
     done = subprocess.run(
