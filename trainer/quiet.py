@@ -1,6 +1,7 @@
 """Imports TensorFlow without its messages about drivers that a machine lacks.
 
-They are written by C++ before its log levels are known, so that no setting silences them.
+They are written by C++ before its log levels are known, so that no setting silences them. The
+threads that it starts are kept from signals: see `signals`.
 """
 
 import contextlib
@@ -12,12 +13,14 @@ from collections.abc import Iterator
 
 from absl import logging
 
+from trainer import signals
+
 
 @contextlib.contextmanager
 def tensorflow(level: str = "WARNING") -> Iterator[None]:
     """Inside, modules that import TensorFlow are imported; `level` is what it says from then on."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with native_stderr(), _without_collections():
+    with native_stderr(), _without_collections(), signals.kept_from_new_threads():
         import tensorflow as tf
 
         yield

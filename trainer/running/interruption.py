@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, Self
 
 from tfrecords import exits
+from trainer import signals
 
 GRACE_SECONDS = 20.0  # that a step, a validation batch or a save may take to come to its end
 NEARLY_OVER = 0.05  # of `max_minutes`, but at most:
@@ -72,13 +73,18 @@ class Interruption:
             with self._lock:  # the process ends in here if the other thread is saving
                 self._save = None
 
-    def take_signals_again(self) -> None:
-        """Takes the signals from whoever has taken them since it was entered.
+    @contextlib.contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Inside, signals wait, and whoever takes them there has them no longer afterwards.
 
         TensorFlow does so when it connects to other workers, and leaves SIGTERM without an effect.
         """
-        for number in _SIGNALS:
-            signal.signal(number, self._note)
+        with signals.held_back():
+            try:
+                yield
+            finally:
+                for number in _SIGNALS:
+                    signal.signal(number, self._note)
 
     def __enter__(self) -> Self:
         self._reader, self._writer = os.pipe()
@@ -87,7 +93,8 @@ class Interruption:
         for number in _SIGNALS:
             self._previous[number] = signal.signal(number, self._note)
         self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._watcher.start()
+        with signals.held_back():
+            self._watcher.start()
         return self
 
     def __exit__(

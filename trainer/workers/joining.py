@@ -58,12 +58,10 @@ def join(
             on_end=lambda: heart.tell(pulse.AGAIN),
         ).wait_for_all()
         heart.tell(pulse.LONG)
-    with stop.at_rest(lambda: None):
-        strategy = strategies.make(
+    with stop.at_rest(lambda: None), stop.held_back():
+        return strategies.make(
             config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices
         )
-    stop.take_signals_again()
-    return strategy
 
 
 def _check(stop: interruption.Interruption) -> Callable[[], None]:

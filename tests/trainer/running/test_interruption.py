@@ -67,11 +67,37 @@ def test_the_end_of_the_time_given_is_obeyed_as_a_signal_is(monkeypatch, capsys)
 
 def test_signals_that_another_has_taken_are_taken_again():
     with interruption.Interruption() as stop:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        stop.take_signals_again()
+        with stop.held_back():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.look()
     assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_IGN, stop._note)
+
+
+# As a training begins: a library starts threads, and TensorFlow takes the signal from Python.
+_HELD_BACK = """
+import ctypes, os, signal, threading, time
+from trainer import signals
+from trainer.running import interruption
+with signals.kept_from_new_threads():
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+with interruption.Interruption() as stop:
+    with stop.held_back():
+        libc = ctypes.CDLL(None)
+        libc.signal(signal.SIGTERM, libc.abs)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.2)  # in which another thread would take it
+        assert not stop.requested
+    assert stop.look()
+"""
+
+
+def test_a_signal_that_comes_while_another_has_taken_it_is_not_lost():
+    done = subprocess.run(
+        [sys.executable, "-c", _HELD_BACK], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "SIGTERM: saving after this step. A second signal ends at once.\n"
 
 
 # Locking a mutex twice keeps the main thread in native code for ever: no handler of Python's runs.

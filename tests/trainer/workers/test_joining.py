@@ -13,19 +13,21 @@ from trainer.workers import joining, meeting
 
 @pytest.fixture
 def join(tmp_path, two_devices):
+    """Joins; returns the strategy, and who takes SIGTERM afterwards."""
     source = dataset.load(tiny.write(tmp_path))
 
     def call(**changes):
         with interruption.Interruption() as stop:
             config = configs.TrainConfig(**changes)
-            return joining.join(config, source, stop, pulse.Pulse())
+            found = joining.join(config, source, stop, pulse.Pulse())
+            return found, signal.getsignal(signal.SIGTERM)
 
     return call
 
 
 def test_a_process_that_trains_alone_waits_for_nobody(join, two_devices, monkeypatch):
     monkeypatch.setattr(meeting, "Meeting", None)
-    assert join(strategy="mirrored") is two_devices
+    assert join(strategy="mirrored")[0] is two_devices
 
 
 def test_workers_meet_with_what_must_be_the_same_for_all_and_obey_signals_afterwards(
@@ -44,17 +46,11 @@ def test_workers_meet_with_what_must_be_the_same_for_all_and_obey_signals_afterw
 
     monkeypatch.setattr(meeting, "Meeting", Meeting)
     monkeypatch.setattr(strategies, "make", make)
-    original = interruption.Interruption.take_signals_again
-    monkeypatch.setattr(
-        interruption.Interruption,
-        "take_signals_again",
-        lambda self: heard.append(original(self) or signal.getsignal(signal.SIGTERM)),
-    )
     workers = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(workers))
-    found = join(strategy="multi_worker_mirrored", seed=3, weights="none", data_dir="here")
+    found, after = join(strategy="multi_worker_mirrored", seed=3, weights="none", data_dir="here")
     assert found == "multi_worker_mirrored"
-    (index, told), before, after = heard
+    (index, told), before = heard
     assert index == 1
     assert (told["seed"], told["contents of the dataset"], told["replicas"]) == (3, "0" * 64, 2)
     assert not told.keys() & {"weights", "data_dir", "run_dir", "devices", "strategy"}
