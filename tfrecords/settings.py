@@ -5,6 +5,7 @@ what is out of range, `define` makes the flags of the command, and `read` the co
 """
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Collection, Mapping
@@ -57,10 +58,12 @@ def check(config: Any) -> None:
                 f"--{field.name} must be one of {', '.join(choices)}. Received: {value!r}."
             )
         if limits and value is not None and not limits[0] <= value <= limits[1]:
-            raise exits.UsageError(
-                f"--{field.name} must lie between {limits[0]:g} and {limits[1]:g}. "
-                f"Received: {value}."
-            )
+            raise exits.UsageError(f"--{field.name} must {_range(*limits)}. Received: {value}.")
+
+
+def _range(low: float, high: float) -> str:
+    shown = [str(limit) if isinstance(limit, int) else f"{limit:g}" for limit in (low, high)]
+    return f"be at least {shown[0]}" if high == math.inf else f"lie between {' and '.join(shown)}"
 
 
 def define(config_class: type, flags: Any, values: Any) -> None:

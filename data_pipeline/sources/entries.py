@@ -20,6 +20,7 @@ _UTF8 = 0x800  # the flag bit of a zip member whose name says it is UTF-8
 # Of a member in an archive's directory: signature, flag bits, lengths of name, extra and comment.
 _DIRECTORY_HEADER = struct.Struct("<4s4xH18xHHH12x")
 _DIRECTORY_SIGNATURE = b"PK\x01\x02"
+_MEMBER_SIGNATURE = b"PK\x03\x04"
 LINKED_FOLDER = "linked_folder"
 
 
@@ -68,13 +69,29 @@ def find(
             else _in_archive(source, max_member_bytes),
             key=lambda entry: entry.path.encode(errors="surrogateescape"),
         )
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+    except zipfile.BadZipFile as error:
+        if not _begins_as_archive(source):
+            raise _unreadable(source, error) from error
         raise exits.DataError(
-            f"--source={source} cannot be read: {error}. Use a directory or a zip archive."
+            f"--source={source} begins as a zip archive, but cannot be read: {error}. "
+            "Was the download cut off? Fetch it again."
         ) from error
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise _unreadable(source, error) from error
     if not entries:
         raise exits.DataError(f"--source={source} holds no files.")
     return entries
+
+
+def _unreadable(source: pathlib.Path, error: Exception) -> exits.DataError:
+    return exits.DataError(
+        f"--source={source} cannot be read: {error}. Use a directory or a zip archive."
+    )
+
+
+def _begins_as_archive(source: pathlib.Path) -> bool:
+    with source.open("rb") as file:
+        return file.read(len(_MEMBER_SIGNATURE)) == _MEMBER_SIGNATURE
 
 
 def named(

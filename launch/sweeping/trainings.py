@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import shlex
 import signal
 import subprocess
 import sys
@@ -71,7 +72,8 @@ def sweep(config: SweepConfig) -> None:
     """
     trainings = plan(config)
     if config.dry_run:
-        print("\n".join(" ".join(command(training)[1:]) for training in trainings))
+        for training in trainings:
+            print(shlex.join(["python", *command(training)[1:]]))
         return
     with directories.exclusive(config.runs_path, "--runs_dir"):
         failures = _train_all(trainings, config.runs_path / NOTES)

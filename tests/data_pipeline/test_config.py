@@ -37,7 +37,7 @@ def test_the_command_names_what_decides_the_bytes_and_nothing_else():
         ({"layout": "zoo"}, "--layout must be one of .*image_folder, .* Received: 'zoo'"),
         ({"dataset": "faces"}, "Received: 'faces'. It says how .* --layout=image_folder"),
         ({"image_size": 4}, "--image_size must lie between 8 and 8192. Received: 4"),
-        ({"limit": 0}, "--limit must lie between 1 and inf. Received: 0"),
+        ({"limit": 0}, "--limit must be at least 1. Received: 0"),
         ({"max_reject_fraction": 1.5}, "--max_reject_fraction must lie between 0 and 1"),
         ({"layout": "image_folder", "source": "data"}, "must neither hold the directory"),
         ({"layout": "image_folder", "source": "data/sample/x"}, "nor lie in it"),

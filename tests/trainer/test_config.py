@@ -38,7 +38,7 @@ def test_a_choice_that_does_not_exist_is_refused(field, value, message):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("global_batch_size", 0, "--global_batch_size must lie between 1 and 1.04858e+06."),
+        ("global_batch_size", 0, "--global_batch_size must lie between 1 and 1048576."),
         ("dropout", 1.0, "--dropout must lie between 0 and 0.95."),
         ("feature_dropout", 1.0, "--feature_dropout must lie between 0 and 0.95."),
         ("validation_fraction", 1.0, "--validation_fraction must lie between 0 and 0.9."),
@@ -46,9 +46,9 @@ def test_a_choice_that_does_not_exist_is_refused(field, value, message):
         ("image_size", 7, "--image_size must lie between 8 and 4096."),
         ("epochs", -1, "--epochs must lie between 0 and 100000."),
         ("patience", 0, "--patience must lie between 1 and 100000."),
-        ("log_steps", 0, "--log_steps must lie between 1 and 1.07374e+09."),
+        ("log_steps", 0, "--log_steps must lie between 1 and 1073741824."),
         ("ema_momentum", 1.0, "--ema_momentum must lie between 0 and 0.99999."),
-        ("seed", -1, "--seed must lie between 0 and 2e+09."),
+        ("seed", -1, "--seed must lie between 0 and 2000000000."),
     ],
 )
 def test_a_value_out_of_range_is_refused(field, value, message):

@@ -203,6 +203,10 @@ def test_a_file_is_found_by_its_name(tmp_path):
         (lambda path: path.mkdir(), "holds no files"),
         (os.mkfifo, "there is no such directory or archive"),
         (lambda path: path.write_bytes(b"no zip"), "cannot be read: File is not a zip file"),
+        (
+            lambda path: path.write_bytes(b"PK\x03\x04 and so on"),
+            "begins as a zip archive, .* Was the download cut off",
+        ),
     ],
 )
 def test_a_source_that_is_of_no_use_is_named(tmp_path, make, words):

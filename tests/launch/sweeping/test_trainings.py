@@ -129,7 +129,8 @@ def test_a_dry_run_says_the_commands(place, monkeypatch, capsys):
     trainings.sweep(_config(place, dry_run=True))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == (
-        f"-m trainer.main --epochs=2 --learning_rate=0.1 --run_dir={place}/runs/learning_rate=0.1"
+        "python -m trainer.main --epochs=2 --learning_rate=0.1 "
+        f"--run_dir={place}/runs/learning_rate=0.1"
     )
     assert len(lines) == 3
     assert not (place / "runs").exists()
