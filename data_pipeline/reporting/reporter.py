@@ -4,6 +4,7 @@ scikit-learn and Matplotlib take more than a hundred megabytes and two seconds. 
 them to a process of its own, which begins while shards are still written.
 """
 
+import importlib
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -31,13 +32,7 @@ PROGRAM = child.Program(
 
 
 def begin_judging(evidence: audit.Evidence) -> Callable[[], audit.Result]:
-    """Lets the child judge; returns what waits for the result, and raises MachineError if it died.
-
-    Where there is nothing to judge, there is no child.
-    """
-    if not evidence.usable:
-        result = audit.judge(evidence)
-        return lambda: result
+    """Lets the child judge; returns what waits for it, and raises MachineError if it died."""
     return _begun("judge", evidence)
 
 
@@ -64,4 +59,5 @@ def _begun(function: str, *arguments: object) -> Callable[[], Any]:
 
 
 if __name__ == "__main__":
+    importlib.import_module("data_pipeline.reporting.charts")  # before it is asked for them
     child.main(PROGRAM)

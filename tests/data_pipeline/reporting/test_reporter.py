@@ -24,11 +24,6 @@ def test_an_audit_is_judged_in_another_process():
     assert calls._shared(reporter.PROGRAM).children[0]._child._process.pid != os.getpid()
 
 
-def test_where_there_is_nothing_to_judge_there_is_no_other_process(monkeypatch):
-    monkeypatch.delattr(calls, "submit")
-    assert reporter.begin_judging(_evidence(4))().note.startswith("not defined")
-
-
 def test_a_report_that_cannot_be_made_ends_the_build_with_a_message(tmp_path):
     content = Manifest("name", "1.0.0", {}, (), {}, 8, "digest", "command", {}, 0, 0, {}, "1")
     with pytest.raises(
