@@ -69,11 +69,6 @@ def _needs(config: configs.TrainConfig) -> list[tuple[tuple[str, ...], str, bool
         ),
         (("cached_views",), "--mixup_alpha=0", not config.mixup_alpha),
         (
-            ("cached_views",),
-            "a --strategy of one process",
-            config.strategy in choices.STRATEGIES_OF_ONE_PROCESS,
-        ),
-        (
             ("steps_per_call",),
             "--strategy=default, one_device or mirrored",
             config.strategy in ("default", "one_device", "mirrored"),

@@ -88,8 +88,7 @@ def for_eval(
         return {**example, "position": position, "weight": 1.0}
 
     examples = records.map(prepare, num_parallel_calls=DECODE_THREADS, deterministic=True)
-    rest = source.split(split).num_examples % global_batch_size
-    missing = rows - min(max(rest - part[0] * rows, 0), rows) if rest else 0
+    missing = _missing(source.split(split).num_examples, global_batch_size, part)
     return _in_whole_batches(examples, missing, rows)
 
 
@@ -105,6 +104,7 @@ def for_features(
     view: int,
     start: int = 0,
     shuffle_labels: bool = False,
+    part: tuple[int, int] = WHOLE,
 ) -> tf.data.Dataset:
     """Returns the batches of a split in stored order, to compute something of each example once.
 
@@ -112,7 +112,12 @@ def for_features(
     the augmentation follow from (seed, view, index), where `view` is one of the augmented forms of
     an image. The first `start` examples are left out; the last batch is filled as in `for_eval`.
     """
+    rows = global_batch_size // part[1]
     records = reader.stored(source, split).skip(start)
+    if part != WHOLE:
+        # An index counts the examples of other splits, too.
+        placed = tf.data.Dataset.zip(tf.data.Dataset.counter(), records)
+        records = _of_part(placed, part, rows).map(lambda _, record: record)
 
     def prepare(index: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         example = _example(source, serialized, target, image_size, seed if shuffle_labels else None)
@@ -121,8 +126,8 @@ def for_features(
         return {**example, "image": image, "index": index, "weight": 1.0, "noise": noise}
 
     examples = records.map(prepare, num_parallel_calls=DECODE_THREADS, deterministic=True)
-    missing = -(source.split(split).num_examples - start) % global_batch_size
-    return _in_whole_batches(examples, missing, global_batch_size)
+    num_examples = source.split(split).num_examples - start
+    return _in_whole_batches(examples, _missing(num_examples, global_batch_size, part), rows)
 
 
 def own_rows(batch: dict[str, tf.Tensor], part: tuple[int, int]) -> dict[str, tf.Tensor]:
@@ -217,6 +222,12 @@ def _middle(image: tf.Tensor, size: int) -> tf.Tensor:
     shape = tf.shape(image)
     top, left = (shape[0] - size) // 2, (shape[1] - size) // 2
     return image[top : top + size, left : left + size]
+
+
+def _missing(num_examples: int, global_batch_size: int, part: tuple[int, int]) -> int:
+    """Returns how many rows the last batch of one of several workers lacks."""
+    rows, rest = global_batch_size // part[1], num_examples % global_batch_size
+    return rows - min(max(rest - part[0] * rows, 0), rows) if rest else 0
 
 
 def _in_whole_batches(

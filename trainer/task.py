@@ -111,7 +111,14 @@ class Task:
         )
 
     def feature_batches(
-        self, split: str, *, policy: policies.Policy, view: int, start: int, batch_size: int
+        self,
+        split: str,
+        *,
+        policy: policies.Policy,
+        view: int,
+        start: int,
+        batch_size: int,
+        part: tuple[int, int] = input_pipeline.WHOLE,
     ) -> tf.data.Dataset:
         """Returns the batches of a split in stored order, to compute features of each once."""
         return input_pipeline.for_features(
@@ -125,6 +132,7 @@ class Task:
             view=view,
             start=start,
             shuffle_labels=self.config.shuffle_labels,
+            part=part,
         )
 
     def order_of_rows(

@@ -9,6 +9,7 @@ import functools
 import itertools
 import pathlib
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -16,10 +17,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfrecords import dataset
 from trainer import config as configs
-from trainer import faults, strategies
+from trainer import faults, strategies, task
+from trainer.features import cache
 from trainer.networks import backbones, models, precision
-from trainer.running import loss_scale, losses, phases, steps, transaction
+from trainer.reporting import progress
+from trainer.running import (
+    checkpoints,
+    interruption,
+    loss_scale,
+    losses,
+    phases,
+    steps,
+    transaction,
+)
 from trainer.workers import agreement, cluster, meeting
 
 BATCH = 8
@@ -257,6 +269,36 @@ def black(name: str) -> Numbers:
     return {"skipped": np.array(found["skipped"]), "unchanged": np.array(unchanged)}
 
 
+def cached_features(name: str, directory: pathlib.Path) -> Numbers:
+    """Returns this worker's part of an epoch of cached features, and predictions by the head.
+
+    Args:
+      name: of the strategy.
+      directory: that holds the dataset, and will hold the features.
+    """
+    strategy = strategies.make(name, logical_cpus=2)
+    team = agreement.Workers(strategy)
+    config = configs.TrainConfig(model="smallest", weights="none", global_batch_size=BATCH)
+    of_strategy = trainer(name, "float32", "frozen")
+    of_strategy.begin(0.0, 0.0, ACCUMULATED)
+    own = directory / f"{name}-{team.index}"
+    own.mkdir()
+    run = types.SimpleNamespace(
+        task=task.Task(config, dataset.find(directory, "tiny")),
+        strategy=strategy,
+        workers=team,
+        classifier=of_strategy.classifier,
+        directory=own / "checkpoints",
+        stop=interruption.Interruption(),
+        announcer=progress.Announcer(1),
+        counters=checkpoints.Counters(),
+    )
+    of_run = cache.FeatureCache(run, own / "features")
+    batches = list(of_run.train_batches(epoch=1).as_numpy_iterator())
+    found = {key: np.stack([batch[key] for batch in batches]) for key in batches[0]}
+    return {**found, "logits": of_run.predict("test").logits}
+
+
 IN_WORKERS = [*IN_FLOAT32, *(told for told in IN_HALF if told.batch_norm == "sync")]
 
 
@@ -267,6 +309,7 @@ def _main(path: str) -> None:
     cases = {str(told): numbers(name, told, told.micro_batch(own.count)) for told in IN_WORKERS}
     cases |= {f"overflow {glaring}": overflow(name, glaring) for glaring in (0, BATCH - 1)}
     cases |= {"black": black(name), "out of memory": out_of_memory(name)}
+    cases["features"] = cached_features(name, pathlib.Path(path).parent)
     flat = {f"{case}|{key}": of_case[key] for case, of_case in cases.items() for key in of_case}
     np.savez(path.format(own.index), **flat)
 

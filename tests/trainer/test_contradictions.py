@@ -29,10 +29,6 @@ from trainer import config as configs
             "--cached_views is of use with --feature_cache, an --augment but none, and",
         ),
         (
-            {"cached_views": 2, "model": "vgg16", "strategy": "multi_worker_mirrored"},
-            "--cached_views is of use with a --strategy of one process alone",
-        ),
-        (
             {"steps_per_call": 8, "strategy": "multi_worker_mirrored"},
             "--steps_per_call is of use with --strategy=default, one_device or mirrored alone. Re",
         ),

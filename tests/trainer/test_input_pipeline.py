@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests import tiny
-from tfrecords import dataset
+from tfrecords import dataset, reader
 from trainer import input_pipeline
 from trainer.augment import policies
 
@@ -58,6 +58,25 @@ def test_the_parts_of_two_workers_are_the_rows_of_the_whole_batches(source):
         for step in range(4):
             rows = np.concatenate([first[step][name], second[step][name]])
             assert np.array_equal(rows, whole[step][name]), name
+
+
+@pytest.mark.parametrize("start", [0, 3])
+def test_the_parts_of_features_are_the_rows_of_the_whole_batches(tmp_path, start):
+    path = tiny.write(tmp_path, train=64, validation=0, group_size=2)
+    held = reader.hold_out(dataset.load(path), 0.25)
+    options = {"image_size": 16, "global_batch_size": 8, "seed": 0, "policy": FLIP_CROP}
+    whole, first, second = (
+        list(
+            input_pipeline.for_features(
+                held, "train", "label", view=1, start=start, part=part, **options
+            ).as_numpy_iterator()
+        )
+        for part in (input_pipeline.WHOLE, (0, 2), (1, 2))
+    )
+    assert len(whole) > 1
+    for batch, *parts in zip(whole, first, second, strict=True):
+        for name, values in batch.items():
+            assert np.concatenate([part[name] for part in parts]).tolist() == values.tolist()
 
 
 @pytest.mark.parametrize("examples", [9, 10, 11, 12])

@@ -5,7 +5,9 @@ augmentation, or as many augmented forms of each image as `--cached_views` says,
 sees the next one. Order, dropout and micro-batches are those of a training from images; the
 features are rounded to float16.
 
-They lie in the run's directory while the phase lasts, and are removed at its end.
+They lie in the run's directory while the phase lasts, and are removed at its end. Of several
+workers each computes those of its share of the images, and has all of them in a directory of its
+own.
 """
 
 import contextlib
@@ -24,7 +26,7 @@ from tfrecords import exits, reader
 from trainer import config as configs
 from trainer import input_pipeline, run_directory
 from trainer.augment import policies
-from trainer.features import computing, keys, tables
+from trainer.features import computing, keys, sharing, tables
 from trainer.networks import models
 from trainer.running import phases, steps
 from trainer.running.run import Run
@@ -45,15 +47,7 @@ def offered(run: Run, phase: phases.Phase) -> Iterator[Run]:
     What is cached stays when the phase is interrupted, and is removed when it is over.
     """
     directory = run.directory.parent / run_directory.FEATURES
-    is_alone = run.workers.count == 1
-    if applies(run.task.config, phase) and not is_alone:
-        print(
-            "  The features of the frozen backbone are computed anew in each epoch: of several "
-            "workers each has those of its share of the images, and needs all. A training in one "
-            "process, such as with --strategy=mirrored, computes them once.",
-            flush=True,
-        )
-    if not is_alone or not applies(run.task.config, phase):
+    if not applies(run.task.config, phase):
         shutil.rmtree(directory, ignore_errors=True)
         yield run
         return
@@ -97,7 +91,12 @@ class FeatureCache:
         indices = order(epoch, start)
         positions = np.arange(start, start + len(indices))
         num_whole = len(indices) // batch_size * batch_size
-        return _batches(positions[:num_whole], row_of[indices[:num_whole]], rows, batch_size)
+        chosen = row_of[indices[:num_whole]]
+        return _batches(positions[:num_whole], chosen, rows, batch_size, self._part)
+
+    @property
+    def _part(self) -> tuple[int, int]:
+        return self._run.workers.index, self._run.workers.count
 
     @functools.cached_property
     def _order(self) -> tuple[np.ndarray, reader.TrainOrder]:
@@ -113,21 +112,25 @@ class FeatureCache:
         return evaluation.predict(
             run.strategy,
             self._classify_step,
-            _batches(places, places, rows, batch_size),
+            _batches(places, places, rows, batch_size, self._part),
             num_examples=len(rows),
             positive=run.task.positive,
             check=functools.partial(run.stop.check, run.workers.any),
+            num_workers=run.workers.count,
+            gather=run.workers.concatenate,
         )
 
     def _check_disk(self) -> None:
         tables = [self._table("validation", 0)]
         tables += [self._table("train", view) for view in range(self._num_views)]
         needed = sum(table.num_bytes_left for table in tables)
-        free = shutil.disk_usage(self._run.directory).free
-        if needed > free:
+        free = shutil.disk_usage(self._directory.parent).free
+        is_full = needed > free
+        if any(self._run.workers.any(is_full)):
+            own = f"the disk of {self._directory} has {free / 1e9:,.1f} GB left"
             raise exits.MachineError(
-                f"The features of the frozen backbone take {needed / 1e9:,.1f} GB, and the disk of "
-                f"{self._directory} has {free / 1e9:,.1f} GB left. Make room, use fewer "
+                f"The features of the frozen backbone take {needed / 1e9:,.1f} GB, and "
+                f"{own if is_full else 'that of another worker has less'}. Make room, use fewer "
                 f"--cached_views (received: {self._run.task.config.cached_views}), or compute them "
                 "again in each epoch with --nofeature_cache."
             )
@@ -158,6 +161,7 @@ class FeatureCache:
         """Returns the rows of a table, computed where they are missing."""
         if (split, view) not in self._tables:
             table = self._table(split, view)
+            sharing.share(self._run.workers, table)
             rows = table.read()
             if rows is None:
                 self._complete(table, split, view)
@@ -189,16 +193,24 @@ class FeatureCache:
 
 
 def _batches(
-    positions: np.ndarray, chosen: np.ndarray, rows: np.ndarray, batch_size: int
+    positions: np.ndarray,
+    chosen: np.ndarray,
+    rows: np.ndarray,
+    batch_size: int,
+    part: tuple[int, int],
 ) -> tf.data.Dataset:
-    """Returns batches of rows.
+    """Returns batches of rows, or one of several workers' part of each.
 
     Args:
       positions: of the examples, int64, of whole batches.
       chosen: the place of each among the rows; one past the end has weight 0.
       rows: of `tables.row_type`.
       batch_size: of each batch.
+      part: the index of the worker, and their number.
     """
+    index, count = part
+    num_own = batch_size // count
+    own = slice(index * num_own, (index + 1) * num_own)
     num_features = rows["features"].shape[1]
 
     def read(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -211,13 +223,13 @@ def _batches(
             read, [chosen], (tf.float16, tf.int64, tf.float32), stateful=False
         )
         return {
-            "features": tf.ensure_shape(features, [batch_size, num_features]),
-            "label": tf.ensure_shape(label, [batch_size]),
-            "weight": tf.ensure_shape(weight, [batch_size]),
+            "features": tf.ensure_shape(features, [num_own, num_features]),
+            "label": tf.ensure_shape(label, [num_own]),
+            "weight": tf.ensure_shape(weight, [num_own]),
             "position": position,
         }
 
-    places = (positions.reshape(-1, batch_size), chosen.reshape(-1, batch_size))
+    places = tuple(each.reshape(-1, batch_size)[:, own] for each in (positions, chosen))
     batches = tf.data.Dataset.from_tensor_slices(places).map(take)
     return batches.prefetch(input_pipeline.PREFETCH_BATCHES)
 

@@ -1,13 +1,14 @@
 """Computes the features of a split and writes them to its table."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer import strategies
 from trainer.augment import policies
 from trainer.capacity import out_of_memory, planning
 from trainer.features import tables
@@ -36,11 +37,13 @@ class Computing:
         self._run = run
         self._policy = policy
         self._step = _make_step(run.strategy, run.classifier, policy)
-        self._examples_at_a_time = planning.examples_at_a_time(
-            run.task.config,
-            run.classifier,
-            run.strategy.num_replicas_in_sync,
-            EXAMPLES_AT_A_TIME,
+        self._examples_at_a_time = run.workers.smallest(
+            planning.examples_at_a_time(
+                run.task.config,
+                run.classifier,
+                run.strategy.num_replicas_in_sync,
+                EXAMPLES_AT_A_TIME,
+            )
         )
 
     def complete(self, table: tables.Table, split: str, view: int) -> None:
@@ -62,23 +65,28 @@ class Computing:
                 view=view,
                 start=table.num_done,
                 batch_size=self._examples_at_a_time * run.strategy.num_replicas_in_sync,
+                part=(run.workers.index, run.workers.count),
             )
-            try:
-                # Where a process is stopped in here, what it has not written is computed again.
-                with run.stop.at_rest(lambda: None):
-                    self._compute(table, split, batches)
-            except tf.errors.OpError as error:
-                if not out_of_memory.is_out_of_memory(error) or self._examples_at_a_time == 1:
-                    raise
+            # Where a process is stopped in here, what it has not written is computed again.
+            with run.stop.at_rest(lambda: None):
+                memory_suffices = self._compute(table, split, batches)
+            if not memory_suffices:
                 self._examples_at_a_time //= 2
 
-    def _compute(self, table: tables.Table, split: str, batches: tf.data.Dataset) -> None:
-        run = self._run
+    def _compute(self, table: tables.Table, split: str, batches: tf.data.Dataset) -> bool:
+        """Computes what is missing of a table, as far as memory suffices; returns whether it does.
+
+        Of several workers each has a part of a batch, and all write what all have computed.
+        """
+        run, memory_suffices = self._run, True
         pending: list[np.ndarray] = []
         since = time.monotonic()
-        for batch in run.strategy.experimental_distribute_dataset(batches):
-            features = self._step(batch)
-            pending.append(_rows(run.strategy, batch, features, table.num_features))
+        for batch in strategies.distribute(run.strategy, batches, run.workers.count):
+            columns = self._columns(batch)
+            if any(run.workers.any(columns is None)):
+                memory_suffices = False
+                break
+            pending.append(_rows(run.workers.concatenate(columns or {}), table.num_features))
             is_due = time.monotonic() - since > BLOCK_SECONDS or run.stop.requested
             if is_due or sum(rows.nbytes for rows in pending) > BLOCK_BYTES:
                 table.append(np.concatenate(pending))
@@ -92,17 +100,25 @@ class Computing:
                 )
         if pending:
             table.append(np.concatenate(pending))
+        return memory_suffices
+
+    def _columns(self, batch: steps.Batch) -> dict[str, np.ndarray] | None:
+        """Returns what a batch gives in this worker; None where memory does not suffice for it."""
+        local = self._run.strategy.experimental_local_results
+        try:
+            found = {**batch, "features": self._step(batch)}
+            return {
+                name: np.concatenate([value.numpy() for value in local(found[name])])
+                for name in ("index", "label", "features", "weight")
+            }
+        except tf.errors.OpError as error:
+            if not out_of_memory.is_out_of_memory(error) or self._examples_at_a_time == 1:
+                raise
+            return None
 
 
-def _rows(
-    strategy: tf.distribute.Strategy, batch: steps.Batch, features: Any, num_features: int
-) -> np.ndarray:
+def _rows(columns: Mapping[str, np.ndarray], num_features: int) -> np.ndarray:
     """Returns the rows of a batch, those that fill it left out."""
-    columns = {
-        name: np.concatenate([v.numpy() for v in strategy.experimental_local_results(values)])
-        for name, values in {**batch, "features": features}.items()
-        if name in ("index", "label", "features", "weight")
-    }
     counted = columns["weight"] > 0
     rows = np.empty(int(counted.sum()), tables.row_type(num_features))
     for name in ("index", "label", "features"):

@@ -87,6 +87,10 @@ class Table:
             return None
         return np.memmap(self._rows, row_type(self.num_features), mode="r", shape=(self.num_rows,))
 
+    def rows_done(self) -> np.ndarray:
+        """Returns the rows that are known to be on disk, mapped into memory; at least one."""
+        return np.memmap(self._rows, row_type(self.num_features), mode="r", shape=(self.num_done,))
+
     def append(self, rows: np.ndarray) -> None:
         """Writes the rows that follow those that are done; on disk when it returns.
 

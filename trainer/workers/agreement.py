@@ -86,7 +86,7 @@ class Workers:
         if self.count == 1:
             return decide()
         if not self.is_chief:
-            outcome = json.loads(self._from_chief(b""))
+            outcome = json.loads(self.from_chief(b""))
             if "error" in outcome:
                 raise exits.KINDS[outcome["error"]](outcome["message"])
             return outcome["value"]
@@ -94,9 +94,9 @@ class Workers:
             value = decide()
         except exits.ERRORS as error:
             outcome = {"error": type(error).__name__, "message": str(error)}
-            self._from_chief(json.dumps(outcome).encode())
+            self.from_chief(json.dumps(outcome).encode())
             raise
-        self._from_chief(json.dumps({"value": value}).encode())
+        self.from_chief(json.dumps({"value": value}).encode())
         return value
 
     def chief_first(self, work: Callable[[], Result]) -> Result:
@@ -111,14 +111,16 @@ class Workers:
             return
         arrays = [np.asarray(variable.numpy()) for variable in variables]
         sent = b"".join(array.tobytes() for array in arrays) if self.is_chief else b""
-        received, start = self._from_chief(sent), 0
+        received, start = self.from_chief(sent), 0
         for variable, array in zip(variables, arrays, strict=True):
             content = received[start : start + array.nbytes]
             start += array.nbytes
             variable.assign(np.frombuffer(content, array.dtype).reshape(array.shape))
 
-    def _from_chief(self, content: bytes) -> bytes:
+    def from_chief(self, content: bytes) -> bytes:
         """Returns what the chief passes; what the others pass is ignored."""
+        if self.count == 1:
+            return content
         length = int(self._sum(np.array([len(content) if self.is_chief else 0]))[0])
         parts = []
         for start in range(0, length, _CHUNK_BYTES):

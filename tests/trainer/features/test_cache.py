@@ -88,18 +88,24 @@ def test_augmented_views_of_what_is_not_held_out_take_turns(
 
 
 def test_memory_that_runs_out_makes_it_compute_less_at_a_time(run_head, monkeypatch):
-    original = computing.Computing._compute
+    original = computing._make_step
     asked = []
 
-    def compute(self, table, split, batches):
-        asked.append(batches.element_spec["image"].shape[0] // 2)
-        if asked[-1] > 8:
-            raise tf.errors.ResourceExhaustedError(None, None, "OOM")
-        original(self, table, split, batches)
+    def make_step(strategy, *of_model):
+        step = original(strategy, *of_model)
 
-    monkeypatch.setattr(computing.Computing, "_compute", compute)
+        def limited(batch):
+            asked.append(strategy.experimental_local_results(batch["label"])[0].shape[0])
+            if asked[-1] > 8:
+                raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+            return step(batch)
+
+        return limited
+
+    monkeypatch.setattr(computing, "_make_step", make_step)
     run_head("less", epochs=1)
-    assert asked == [32, 16, 8, 8]  # what was found for one split is kept for the next one
+    # What was found for one split, of 16 examples on two devices, is kept for the next one, of 48.
+    assert asked == [32, 16, 8, *[8] * 3]
 
 
 def test_a_disk_that_is_too_small_is_noticed_before(run_head, monkeypatch):
@@ -108,26 +114,11 @@ def test_a_disk_that_is_too_small_is_noticed_before(run_head, monkeypatch):
         run_head("small")
 
 
-def _run(directory, config, num_workers=1):
+def _run(directory, config):
     return types.SimpleNamespace(
         directory=directory / "checkpoints",
         task=types.SimpleNamespace(config=config),
-        workers=types.SimpleNamespace(count=num_workers),
     )
-
-
-def test_several_workers_are_told_that_features_are_computed_anew(tmp_path, capsys):
-    config = configs.TrainConfig(model="mobilenet_v2", augment="none", fine_tune_epochs=1)
-    run, (head, fine_tune) = _run(tmp_path, config, num_workers=2), phases.plan(config)
-    with cache.offered(run, head) as offered:
-        assert offered is run
-    assert capsys.readouterr().out == (
-        "  The features of the frozen backbone are computed anew in each epoch: of several workers "
-        "each has those of its share of the images, and needs all. A training in one process, such "
-        "as with --strategy=mirrored, computes them once.\n"
-    )
-    with cache.offered(run, fine_tune):
-        assert not capsys.readouterr().out
 
 
 def test_what_an_earlier_phase_has_left_is_removed(tmp_path):

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 
+from tests import tiny
 from tests.trainer import combinations
 from trainer import strategies
 from trainer.networks import backbones
@@ -86,8 +87,20 @@ def test_an_overflow_on_either_replica_is_the_same_as_on_one_device(glaring):
     _check_overflow(combinations.overflow("mirrored", glaring), glaring)
 
 
+def _check_features(expected, *of_workers):
+    """Holds the cached features that each of some workers trains on against those of one."""
+    parts = [found.pop("features") for found in of_workers]
+    assert expected["features"].std() > 0
+    for part in parts:
+        assert part.pop("logits") == pytest.approx(expected["logits"], abs=1e-6)
+    for name, values in parts[0].items():
+        found = np.concatenate([values, *(part[name] for part in parts[1:])], axis=1)
+        assert found.tolist() == expected[name].tolist(), name
+
+
 @pytest.mark.slow
 def test_the_numbers_of_two_worker_processes_are_those_of_one_device(tmp_path):
+    tiny.write(tmp_path)
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
     for each in sockets:
@@ -117,6 +130,7 @@ def test_the_numbers_of_two_worker_processes_are_those_of_one_device(tmp_path):
             process.kill()
     assert [process.returncode for process in processes] == [0, 0], words
     first, second = (combinations.read(tmp_path / f"found-{index}.npz") for index in range(2))
+    _check_features(combinations.cached_features("default", tmp_path), first, second)
     for case, of_first in first.items():
         for name, values in of_first.items():
             assert np.array_equal(values, second[case][name], equal_nan=True), (case, name)
