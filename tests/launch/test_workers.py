@@ -185,6 +185,7 @@ def test_machines_that_slurm_does_not_know_are_no_success(start):
         (0, "", 0, False),
         (75, "srun: error: node[1-2]: tasks 0-1: Exited with exit code 75", 75, True),
         (137, "srun: error: node2: task 1: Killed", 137, True),
+        (142, "srun: error: node2: task 1: Alarm clock", 142, True),
         # The other one has lost it: it would come to the same end again.
         (75, "srun: error: node2: task 1: Exited with exit code 3", 3, False),
         (4, "srun: error: node2: task 1: Exited with exit code 4", 4, False),

@@ -57,6 +57,26 @@ def test_it_waits_while_it_is_held_back(received):
     assert received.is_set()
 
 
+_STUCK = """
+import ctypes
+from trainer import signals
+with signals.ended_after(1):
+    ctypes.PyDLL(None).sleep(60)  # which does not let go of the interpreter
+"""
+
+
+def test_a_call_in_which_no_line_of_python_runs_comes_to_an_end():
+    done = subprocess.run([sys.executable, "-c", _STUCK], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGALRM
+
+
+def test_what_ends_in_time_is_not_ended():
+    before = signal.getsignal(signal.SIGALRM)
+    with signals.ended_after(60):
+        pass
+    assert (signal.alarm(0), signal.getsignal(signal.SIGALRM)) == (0, before)
+
+
 _PROGRAM = """
 import os, signal, threading
 from trainer import signals

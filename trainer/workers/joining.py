@@ -8,10 +8,11 @@ import tensorflow as tf
 
 from tfrecords import dataset, exits
 from trainer import config as configs
-from trainer import run_directory, strategies
+from trainer import run_directory, signals, strategies
 from trainer.running import interruption, pulse
 from trainer.workers import cluster, meeting
 
+CONNECTING_SECONDS = 300  # in which TensorFlow must find its devices and the other workers
 # The weights file is the chief's alone.
 _MAY_DIFFER = {*run_directory.MAY_CHANGE, "weights"}
 
@@ -46,22 +47,34 @@ def join(
       UsageError, MachineError: see `strategies.make` and `meeting.Meeting`.
       Interrupted: a signal came, or a worker did not.
     """
-    if config.strategy == strategies.MULTI_WORKER:
-        with calling_off(config, stop):
-            replicas = strategies.num_replicas(config.strategy, devices=config.device_indices)
-        told = {name: v for name, v in config.lasting().items() if name not in _MAY_DIFFER}
-        told |= {"contents of the dataset": source.manifest.plan_digest, "replicas": replicas}
-        meeting.Meeting(
-            cluster.from_environment(),
-            told,
-            check=_check(stop),
-            on_end=lambda: heart.tell(pulse.AGAIN),
-        ).wait_for_all()
-        heart.tell(pulse.LONG)
-    with stop.at_rest(lambda: None), stop.held_back():
-        return strategies.make(
-            config.strategy, logical_cpus=config.logical_cpus, devices=config.device_indices
-        )
+    make = functools.partial(
+        strategies.make,
+        config.strategy,
+        logical_cpus=config.logical_cpus,
+        devices=config.device_indices,
+    )
+    if config.strategy != strategies.MULTI_WORKER:
+        with stop.at_rest(lambda: None):
+            return make()
+    with calling_off(config, stop):
+        replicas = strategies.num_replicas(config.strategy, devices=config.device_indices)
+    told = {name: v for name, v in config.lasting().items() if name not in _MAY_DIFFER}
+    told |= {"contents of the dataset": source.manifest.plan_digest, "replicas": replicas}
+    meeting.Meeting(
+        cluster.from_environment(),
+        told,
+        check=_check(stop),
+        on_end=lambda: heart.tell(pulse.AGAIN),
+    ).wait_for_all()
+    heart.tell(pulse.LONG)
+    print(
+        f"All workers are here. TensorFlow connects them, in {CONNECTING_SECONDS / 60:g} minutes "
+        "at most.",
+        flush=True,
+    )
+    # One may be lost now, too, and TensorFlow would wait for it far longer.
+    with stop.at_rest(lambda: None), stop.held_back(), signals.ended_after(CONNECTING_SECONDS):
+        return make()
 
 
 def _check(stop: interruption.Interruption) -> Callable[[], None]:
