@@ -1,6 +1,7 @@
 """Who may know whom: trainer and data_pipeline know tfrecords, and nobody else's house."""
 
 import ast
+import os
 import pathlib
 import subprocess
 import sys
@@ -72,7 +73,12 @@ def _loaded(modules: list[str], names: set[str]) -> set[str]:
         f"print(*{names!r}.intersection(sys.modules))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return set(done.stdout.split())

@@ -20,6 +20,9 @@ from trainer import signals
 def tensorflow(level: str = "WARNING") -> Iterator[None]:
     """Inside, modules that import TensorFlow are imported; `level` is what it says from then on."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Keras imports Matplotlib. A notebook tells what it starts to use a backend of its own, which
+    # only the notebook's Python has.
+    os.environ["MPLBACKEND"] = "agg"
     with native_stderr(), _without_collections(), signals.kept_from_new_threads():
         import tensorflow as tf
 
