@@ -54,16 +54,11 @@ def of_lost_workers(heart: pulse.Pulse) -> Iterator[None]:
       heart: told where the supervisor is to start the training again.
 
     Raises:
-      Interrupted, UsageError: in the place of TensorFlow's errors.
+      Interrupted: in the place of TensorFlow's errors.
     """
     try:
         yield
     except tf.errors.OpError as error:
-        if "joining a group with size" in str(error):
-            raise exits.UsageError(
-                "The workers have different numbers of GPUs, and each must train with as many. "
-                "Choose those of the larger machines by --devices."
-            ) from error
         if not agreement.is_lost(error):
             raise
         heart.tell(pulse.AGAIN)

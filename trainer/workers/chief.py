@@ -126,7 +126,8 @@ class Chief:
             raise waiting.Over(
                 exits.UsageError(
                     f"Worker 0 and {self._wait.name(index)} were told different things: {changes}. "
-                    "Flags, dataset and the number of GPUs must be the same for all workers."
+                    "Flags, dataset and the number of GPUs must be the same for all workers; "
+                    "--devices chooses among the GPUs of a machine."
                 )
             )
 

@@ -279,7 +279,8 @@ def test_who_was_told_something_else_ends_the_wait_of_all():
         assert type(error) is exits.UsageError
         assert str(error) == (
             f"Worker 0 and worker 1 at {second.addresses[1]} were told different things: epochs 2 "
-            "and 3. Flags, dataset and the number of GPUs must be the same for all workers."
+            "and 3. Flags, dataset and the number of GPUs must be the same for all workers; "
+            "--devices chooses among the GPUs of a machine."
         )
 
 
