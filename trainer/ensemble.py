@@ -4,6 +4,7 @@ An ensemble's probabilities are the mean of those of its bundles, each calibrate
 """
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ import tensorflow as tf
 from tfrecords import dataset, directories, exits, settings
 from trainer import bundle, choices, conclusion, input_pipeline, run_directory, strategies
 from trainer.bundle import Bundle
+from trainer.reporting import progress
 from trainer.scoring import eval_step, evaluation, metrics, scored
 
 EVALUATED = "evaluated"
@@ -147,19 +149,24 @@ def _run(
     source: dataset.Dataset,
     config: EvaluateConfig,
 ) -> evaluation.Predictions:
-    return evaluation.predict(
-        strategy,
-        eval_step.EvalStep(strategy, loaded.classifier),
-        input_pipeline.for_eval(
-            source,
-            config.split,
-            loaded.config.target,
-            image_size=loaded.config.model.image_size,
-            global_batch_size=config.global_batch_size,
-        ),
-        num_examples=source.split(config.split).num_examples,
-        positive=loaded.config.positive,
-    )
+    announcer = progress.Announcer(0)
+    num_examples = source.split(config.split).num_examples
+    tell = functools.partial(announcer.tell_share, f"  {config.split}", num_images=num_examples)
+    with announcer.in_place():
+        return evaluation.predict(
+            strategy,
+            eval_step.EvalStep(strategy, loaded.classifier),
+            input_pipeline.for_eval(
+                source,
+                config.split,
+                loaded.config.target,
+                image_size=loaded.config.model.image_size,
+                global_batch_size=config.global_batch_size,
+            ),
+            num_examples=num_examples,
+            positive=loaded.config.positive,
+            check=tell,
+        )
 
 
 def _check_alike(paths: Sequence[pathlib.Path], found: Sequence[bundle.BundleConfig]) -> None:

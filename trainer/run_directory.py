@@ -94,8 +94,9 @@ def _read_note(path: pathlib.Path) -> dict[str, Any]:
         if not {"plan_digest", "weights_sha256"} <= content.keys():
             raise ValueError("it is not whole")
     except (OSError, ValueError, AttributeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise exits.DataError(
-            f"{note} cannot be read: {error}. It says which run the checkpoints beside it are of. "
+            f"{note} cannot be read: {reason}. It says which run the checkpoints beside it are of. "
             "Put it back from a copy, or choose another --run_dir."
         ) from error
     return content
@@ -180,9 +181,21 @@ def set_aside(path: pathlib.Path) -> pathlib.Path | None:
 
 
 def read_summary(path: pathlib.Path) -> dict[str, Any] | None:
-    """Returns the summary of a run that is complete, else None."""
+    """Returns the summary of a run that is complete, else None.
+
+    Raises:
+      DataError: it is damaged.
+    """
     summary = path / SUMMARY
-    return json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else None
+    if not summary.exists():
+        return None
+    try:
+        content: dict[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise exits.DataError(
+            f"{summary} cannot be read: {error}. Remove it, and the run's command tests it again."
+        ) from error
+    return content
 
 
 def note_restarts(path: pathlib.Path, reasons: Sequence[str]) -> None:

@@ -112,6 +112,7 @@ def _train(
         classifier = _build(task, strategy, team, "none" if started else task.weights)
     # A mistake in a later phase must not cost the first one's work.
     phases.check(run_phases, classifier)
+    announcer = progress.Announcer(task.steps_per_epoch * sum(phase.epochs for phase in run_phases))
     run = Run(
         task=task,
         strategy=strategy,
@@ -122,17 +123,15 @@ def _train(
         directory=store,
         stop=stop,
         pulse=heart,
-        announcer=progress.Announcer(
-            task.steps_per_epoch * sum(phase.epochs for phase in run_phases)
-        ),
+        announcer=announcer,
         train_batches=functools.partial(task.train_batches, part=(team.index, team.count)),
-        predict=predicting.of_splits(task, strategy, team, classifier, stop),
+        predict=predicting.of_splits(task, strategy, team, classifier, stop, announcer),
         faults=faults.Faults.from_environment(team.index, is_restart=heart.is_restart),
     )
     # Several workers may share a terminal, and none knows what the others have shown.
-    with run.announcer.in_place() if team.count == 1 else contextlib.nullcontext():
+    with announcer.in_place() if team.count == 1 else contextlib.nullcontext():
         log, parameters = _run_phases(run, run_phases, max(started, default=0), directory)
-    return _conclude(run, parameters, log, directory)
+        return _conclude(run, parameters, log, directory)
 
 
 def _build(

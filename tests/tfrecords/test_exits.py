@@ -1,4 +1,5 @@
 import errno
+import io
 import os
 import pathlib
 import signal
@@ -14,6 +15,14 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def _raise(error: BaseException) -> None:
     raise error
+
+
+def test_letters_that_a_terminal_lacks_are_printed_otherwise(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+    with pytest.raises(SystemExit) as left:
+        exits.run(lambda: print("ärger"))
+    assert (left.value.code, written.getvalue()) == (0, b"\\xe4rger\n")
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,12 @@ def test_a_summary_is_there_or_not(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
 
 
+def test_a_damaged_summary_is_named(tmp_path):
+    (tmp_path / "summary.json").write_text("{")
+    with pytest.raises(exits.DataError, match="summary.json cannot be read: .* tests it again"):
+        run_directory.read_summary(tmp_path)
+
+
 def test_the_notes_are_those_of_the_last_process(tmp_path):
     _begin(tmp_path, strategy="mirrored")
     _claim(tmp_path, strategy="one_device")

@@ -115,7 +115,7 @@ class FeatureCache:
             _batches(places, places, rows, batch_size, self._part),
             num_examples=len(rows),
             positive=run.task.positive,
-            check=functools.partial(run.stop.check, run.workers.any),
+            check=lambda num_done: run.stop.check(run.workers.any),
             num_workers=run.workers.count,
             gather=run.workers.concatenate,
         )

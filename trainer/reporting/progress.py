@@ -115,6 +115,11 @@ class Announcer:
         left = self._left(global_step)
         self._line.tell(" | ".join([text, *([f"{left} left"] if left else []), *further]))
 
+    def tell_share(self, text: str, num_done: int, num_images: int) -> None:
+        """Says how far it is with something beside training, if the user has waited long enough."""
+        if self._line.is_due():
+            self._line.tell(f"{text}: {min(num_done, num_images):,} of {num_images:,} images")
+
     def say(self, text: str, global_step: int) -> None:
         """Prints a line that stays: the text, and what is left after `global_step`, at the most."""
         left = self._left(global_step)

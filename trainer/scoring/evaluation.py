@@ -46,7 +46,7 @@ def predict(
     *,
     num_examples: int,
     positive: int,
-    check: Callable[[], None] = lambda: None,
+    check: Callable[[int], None] = lambda num_done: None,
     num_workers: int = 1,
     gather: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] = dict,
 ) -> Predictions:
@@ -58,7 +58,8 @@ def predict(
       batches: the split's batches.
       num_examples: of the split.
       positive: the index of the class that a single logit speaks of.
-      check: called after each batch; may raise to stop.
+      check: called after each batch with the number of this worker's examples that are done; may
+        raise to stop.
       num_workers: of the strategy.
       gather: from the rows of this worker to those of all.
 
@@ -66,6 +67,7 @@ def predict(
       DataError: the split holds another number of examples.
     """
     columns: dict[str, list[np.ndarray]] = {"logits": [], "label": [], "position": [], "weight": []}
+    num_done = 0
     for batch in strategies.distribute(strategy, batches, num_workers):
         rows = {
             **{name: batch[name] for name in columns if name in batch},
@@ -74,7 +76,8 @@ def predict(
         for name, values in rows.items():
             local = strategy.experimental_local_results(values)
             columns[name].append(np.concatenate([value.numpy() for value in local]))
-        check()
+        num_done += int(np.count_nonzero(columns["weight"][-1]))
+        check(num_done)
     table = gather({name: np.concatenate(parts) for name, parts in columns.items()})
     counted = table["weight"] > 0
     if counted.sum() != num_examples:

@@ -3,6 +3,7 @@ import types
 
 import pytest
 
+from tfrecords import progress_line
 from trainer.reporting import progress
 
 
@@ -99,6 +100,18 @@ def test_the_last_line_says_nothing_of_what_is_left(now, capsys, global_step):
 def test_before_the_first_step_nothing_is_estimated(now, capsys):
     progress.Announcer(total_steps=100).say("epoch 1", global_step=20)
     assert capsys.readouterr().out == "epoch 1\n"
+
+
+def test_a_prediction_says_how_far_it_is_where_that_takes_long(capsys, monkeypatch):
+    announcer = progress.Announcer(total_steps=100)
+    announcer.tell_share("  test", 64, 100)
+    monkeypatch.setattr(progress_line, "PRINT_SECONDS", 0)
+    announcer.tell_share("  test", 1064, 2000)
+    announcer.tell_share("  test", 2128, 2000)  # the parts of several workers differ
+    assert capsys.readouterr().out.splitlines() == [
+        "  test: 1,064 of 2,000 images",
+        "  test: 2,000 of 2,000 images",
+    ]
 
 
 def test_how_far_it_is_has_what_is_left_before_what_may_be_cut(capsys):

@@ -64,8 +64,8 @@ def test_the_check_comes_after_each_batch_and_can_stop(source):
     strategy = strategies.make("default")
     calls = []
 
-    def check():
-        calls.append(1)
+    def check(num_done):
+        calls.append(num_done)
         if len(calls) == 2:
             raise exits.Interrupted("stop")
 
@@ -78,7 +78,7 @@ def test_the_check_comes_after_each_batch_and_can_stop(source):
             positive=1,
             check=check,
         )
-    assert len(calls) == 2
+    assert calls == [2, 4]
 
 
 def test_a_split_that_shrinks_while_it_is_read_is_an_error(source):
