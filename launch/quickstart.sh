@@ -5,6 +5,10 @@
 #
 # PYTHON chooses the interpreter (3.11, 3.12 or 3.13). A second run is quick: what is there stays.
 set -euo pipefail
+if (($#)); then
+  echo "bash launch/quickstart.sh takes no words, and starts a training at once. Received: $*" >&2
+  exit 2
+fi
 cd "$(dirname "$0")/.."
 source launch/environment.sh
 make_environment requirements.lock

@@ -125,3 +125,14 @@ def test_the_python_that_was_asked_for_is_used_or_refused(clone):
 @pytest.mark.parametrize("script", sorted((ROOT / "launch").rglob("*.sh")), ids=lambda p: p.name)
 def test_each_script_can_be_parsed(script):
     subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_a_word_for_the_quickstart_starts_nothing():
+    done = subprocess.run(
+        ["bash", str(ROOT / "launch" / "quickstart.sh"), "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "takes no words" in done.stderr
