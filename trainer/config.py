@@ -94,6 +94,11 @@ class TrainConfig:
         micro_batches.AUTO,
         "Examples that a replica works on at a time: auto, or a divisor of its part of the batch.",
     )
+    remat: bool = settings.switch(
+        False,
+        "Keep few activations and compute the others again in the backward pass: less memory, so "
+        "that larger micro-batches fit, for a third more time.",
+    )
     device_memory_gb: float | None = settings.number(
         None, 0.01, 100_000, "Memory of each device to plan with; default: what this machine has."
     )

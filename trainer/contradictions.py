@@ -46,6 +46,11 @@ def _needs(config: configs.TrainConfig) -> list[tuple[tuple[str, ...], str, bool
             "--strategy=mirrored or central_storage",
             config.strategy in _SEVERAL_REPLICAS_OF_ONE_PROCESS,
         ),
+        (
+            ("remat",),
+            "--fine_tune_epochs or a --model without pretrained weights",
+            config.fine_tune_epochs > 0 or config.model not in backbones.PRETRAINED,
+        ),
         (("devices",), "another --strategy than default", config.strategy != "default"),
         (("weight_decay",), "--optimizer=adamw, sgd or lion", config.optimizer != "adam"),
         (("momentum", "nesterov"), "--optimizer=sgd", config.optimizer == "sgd"),

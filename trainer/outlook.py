@@ -126,7 +126,13 @@ def _phase(
     probes: bool,
 ) -> dict[str, Any]:
     pretrained = config.model in backbones.PRETRAINED and config.weights != "none"
-    phases.prepare(phase, classifier, pretrained=pretrained, batch_norm=config.batch_norm)
+    phases.prepare(
+        phase,
+        classifier,
+        pretrained=pretrained,
+        batch_norm=config.batch_norm,
+        remat=config.remat,
+    )
     local = config.global_batch_size // replicas
     on_features = cache.applies(config, phase)
     estimated = planning.estimate(
@@ -142,6 +148,8 @@ def _phase(
         "gradients_bytes": estimated.gradients,
         "optimizer_bytes": estimated.optimizer,
         "activations_bytes_per_example": estimated.activations_per_example,
+        "remat": config.remat and phase.first_layer is not None,
+        "remat_saves": bool(phases.cuts(classifier)),
         "per_replica_batch_size": local,
         "micro_batch": choice.size,
         "planned_bytes": estimated.total(choice.size, in_pieces=choice.size < local),

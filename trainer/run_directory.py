@@ -38,6 +38,7 @@ MAY_CHANGE = {
     "max_minutes",
     "micro_batch",
     "profile_steps",
+    "remat",
     "run_dir",
     "steps_per_call",
     "strategy",

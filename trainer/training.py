@@ -224,8 +224,16 @@ def _opening_line(
         f" | {run.task.steps_per_epoch} steps per epoch, at most {phase.epochs} epochs"
         f" | {parameters['total']:,} parameters, {parameters['trainable']:,} trainable\n"
         f"  {run.task.precision} | micro-batch {micro_batch.size} of {local} per replica: "
-        f"{micro_batch.reason}"
+        f"{micro_batch.reason}{_recomputed(run, phase)}"
     )
+
+
+def _recomputed(run: Run, phase: phases.Phase) -> str:
+    if not run.task.config.remat or phase.first_layer is None:
+        return ""
+    if run.classifier.parts is None:
+        return " | --remat saves nothing here"
+    return " | most activations are computed again"
 
 
 def _conclude(

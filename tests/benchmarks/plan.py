@@ -24,6 +24,7 @@ class Case(NamedTuple):
     batch: int
     micro_batch: int | None = None
     precision: str = "float32"
+    remat: bool = False
 
 
 # Large enough that tensors, not code, make the memory. The constants of `capacity.estimates` were
@@ -68,7 +69,7 @@ HELD_OUT = (
 def child(case: Case) -> dict[str, Any]:
     """Trains in a process of its own, so that its peak is that of nothing else."""
     words = [case.model, case.image_size, case.batch, case.micro_batch or case.batch]
-    words += [case.phase, case.precision]
+    words += [case.phase, case.precision, *(["remat"] if case.remat else [])]
     command = [sys.executable, "-m", "tests.benchmarks.training_child", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])

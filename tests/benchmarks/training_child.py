@@ -1,6 +1,6 @@
 """A process that trains a few steps on noise, predicts, and prints its memory and speed as JSON.
 
-python -m tests.benchmarks.training_child MODEL IMAGE_SIZE BATCH MICRO_BATCH PHASE PRECISION
+python -m tests.benchmarks.training_child MODEL IMAGE_SIZE BATCH MICRO_BATCH PHASE PRECISION [remat]
 """
 
 import json
@@ -20,7 +20,7 @@ from trainer import config as configs
 from trainer.augment import policies
 from trainer.capacity import planning
 from trainer.networks import models, precision
-from trainer.running import losses, steps, updates
+from trainer.running import losses, phases, steps, updates
 from trainer.scoring import eval_step
 
 NUM_STEPS = 3
@@ -31,16 +31,20 @@ def _peak_bytes() -> int:
 
 
 def main(
-    model: str, size: int, batch_size: int, micro_batch: int, phase: str, reckons_in: str
+    model: str,
+    size: int,
+    batch_size: int,
+    micro_batch: int,
+    phase: str,
+    reckons_in: str,
+    remat: bool,
 ) -> None:
     float(tf.reduce_sum(tf.random.uniform([256, 256]) @ tf.random.uniform([256, 256])))
     baseline = _peak_bytes()
     with precision.of_new_layers(reckons_in):
         classifier = models.build(models.ModelSpec(model, size, 1))
-    if phase == "head":
-        classifier.freeze_backbone()
-    else:
-        classifier.unfreeze_from("0", train_batch_norm=phase == "train")
+    trained = phases.Phase(phase, 1, 1e-5, first_layer=None if phase == "head" else "0")
+    phases.prepare(trained, classifier, pretrained=phase != "train", remat=remat)
     optimizer = keras.optimizers.Adam(1e-5, global_clipnorm=1.0)
     optimizer.build(classifier.trainable_variables)
     step = steps.TrainStep(
@@ -82,5 +86,6 @@ def main(
 
 
 if __name__ == "__main__":
-    name, *numbers, chosen_phase, chosen_precision = sys.argv[1:]
-    main(name, *map(int, numbers), chosen_phase, chosen_precision)
+    name, size, batch, micro_batch, chosen_phase, chosen_precision, *others = sys.argv[1:]
+    numbers = int(size), int(batch), int(micro_batch)
+    main(name, *numbers, chosen_phase, chosen_precision, remat=others == ["remat"])

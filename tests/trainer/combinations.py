@@ -51,6 +51,7 @@ class Combination:
     clip_norm: float
     ema_momentum: float
     accumulates: bool
+    remat: bool = False
 
     def __str__(self) -> str:
         return "-".join(map(str, dataclasses.astuple(self)))
@@ -83,6 +84,12 @@ IN_HALF = [
     Combination(reckons_in, batch_norm, *((0.05, 0.0, False), (0.0, 0.9, True))[(i + k) % 2])
     for i, reckons_in in enumerate(("bfloat16", "float16"))
     for k, batch_norm in enumerate(_POLICIES)
+]
+# What is computed again is the forward pass of a replica's micro-batch, under all that is above.
+RECOMPUTED = [
+    Combination("float32", "frozen", 0.05, 0.9, accumulates=True, remat=True),
+    Combination("float32", "sync", 0.05, 0.0, accumulates=True, remat=True),
+    Combination("float32", "local", 0.0, 0.9, accumulates=False, remat=True),
 ]
 
 
@@ -138,6 +145,8 @@ class Trainer:
         reckons_in: str,
         batch_norm: str,
         fault: Callable[[int], tf.Tensor] | None = None,
+        *,
+        remat: bool = False,
     ):
         self._strategy = strategy
         self._workers = agreement.Workers(strategy)
@@ -147,6 +156,9 @@ class Trainer:
             with precision.of_new_layers(reckons_in):
                 self.classifier = models.build(models.ModelSpec("smallest", 16, 1, dropout=0.5))
             phases.prepare(self._phase, self.classifier, pretrained=True, batch_norm=batch_norm)
+            if remat:
+                backbone = self.classifier.backbone
+                self.classifier.recompute([backbone.input, backbone.output])
             self._scale = loss_scale.LossScale() if reckons_in == "float16" else None
             self.step = steps.TrainStep(
                 strategy,
@@ -210,17 +222,17 @@ class Trainer:
 
 
 @functools.cache
-def trainer(name: str, reckons_in: str, batch_norm: str) -> Trainer:
+def trainer(name: str, reckons_in: str, batch_norm: str, remat: bool = False) -> Trainer:
     """Returns the one for a strategy."""
     strategy = strategies.make(name, logical_cpus=2)
-    return Trainer(strategy, reckons_in, batch_norm)
+    return Trainer(strategy, reckons_in, batch_norm, remat=remat)
 
 
 def numbers(
     name: str, told: Combination, micro_batch: int, order: tuple[int, ...] = IN_ORDER
 ) -> Numbers:
     """Returns the losses of some steps, and the weights and averages after them."""
-    of_strategy = trainer(name, told.reckons_in, told.batch_norm)
+    of_strategy = trainer(name, told.reckons_in, told.batch_norm, told.remat)
     averages = of_strategy.begin(told.clip_norm, told.ema_momentum, micro_batch)
     found = of_strategy.take(batch(order), NUM_STEPS)
     assert [values["skipped"] for values in found] == [0] * NUM_STEPS
@@ -251,7 +263,7 @@ def out_of_memory(name: str) -> Numbers:
     of_strategy.begin(0.0, 0.0, BATCH // 2)
     step, sizes = of_strategy.step, []
     of_strategy.step = transaction.Transaction(
-        step, per_replica_batch_size=BATCH // 2, on_smaller=sizes.append, remedy=""
+        step, per_replica_batch_size=BATCH // 2, on_smaller=sizes.append, remedy=str
     )
     found = of_strategy.take(batch(), NUM_STEPS)
     losses_of_steps = np.array([values["loss"] for values in found])
@@ -299,7 +311,10 @@ def cached_features(name: str, directory: pathlib.Path) -> Numbers:
     return {**found, "logits": of_run.predict("test").logits}
 
 
-IN_WORKERS = [*IN_FLOAT32, *(told for told in IN_HALF if told.batch_norm == "sync")]
+IN_WORKERS = [
+    *IN_FLOAT32,
+    *(told for told in (*IN_HALF, *RECOMPUTED) if told.batch_norm == "sync"),
+]
 
 
 def _main(path: str) -> None:

@@ -8,6 +8,10 @@ from trainer import config as configs
     ("fields", "message"),
     [
         ({"logical_cpus": 4}, "--logical_cpus is of use with --strategy=mirrored or central_stora"),
+        (
+            {"remat": True, "model": "vgg16"},
+            "--remat is of use with --fine_tune_epochs or a --model without pretrained weights alo",
+        ),
         ({"devices": "1"}, "--devices is of use with another --strategy than default alone. Rec"),
         ({"weight_decay": 0.1}, "Received: --weight_decay=0.1. Add --optimizer=adamw, sgd or lion"),
         ({"fine_tune_from": "9"}, "--fine_tune_from is of use with --fine_tune_epochs alone"),
@@ -53,6 +57,8 @@ def test_flags_that_contradict_each_other_are_refused(fields, message):
     [
         {"logical_cpus": 4, "strategy": "central_storage"},
         {"weight_decay": 0.1, "optimizer": "lion"},
+        {"remat": True},
+        {"remat": True, "model": "vgg16", "fine_tune_epochs": 1},
         {"decay_epochs": 3, "schedule": "plateau"},
         {"layer_decay": 0.9, "fine_tune_epochs": 1, "model": "vgg16"},
         {"batch_norm": "local", "strategy": "mirrored"},

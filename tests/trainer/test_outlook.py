@@ -6,6 +6,7 @@ from tests import tiny
 from tfrecords import exits
 from trainer import config as configs
 from trainer import outlook
+from trainer.capacity import segments
 
 
 @pytest.fixture
@@ -43,6 +44,20 @@ def test_without_a_dataset_flags_decide(look, tiny_backbone):
     # A pretrained batch norm keeps its statistics; its scale and offset train.
     assert found["phases"]["fine_tune"]["trainable_parameters"] == 55
     assert found["phases"]["head"]["per_replica_batch_size"] == 16
+
+
+def test_what_is_computed_again_is_planned_where_a_backbone_trains(
+    look, tiny_backbone, monkeypatch
+):
+    monkeypatch.setattr(segments, "WORTH", 10)  # of so small a network nothing is, by itself
+    found = look(model=tiny_backbone, image_size=16, fine_tune_epochs=1, remat=True)["phases"]
+    assert {name: phase["remat"] for name, phase in found.items()} == {
+        "head": False,
+        "fine_tune": True,
+    }
+    assert found["fine_tune"]["remat_saves"]
+    kept = look(model=tiny_backbone, image_size=16, fine_tune_epochs=1)["phases"]["fine_tune"]
+    assert (kept["remat"], kept["remat_saves"]) == (False, True)
 
 
 def test_without_a_number_of_examples_there_are_no_steps(look):

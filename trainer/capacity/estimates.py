@@ -8,6 +8,9 @@ from trainer.capacity import memory
 # What follows is measured on CPUs, see tests/benchmarks/README.md. Allocators and the workspaces of
 # kernels take this on top of the activations themselves.
 ACTIVATION_SAFETY = 1.5
+# The same where parts of a network are computed again: they are cut so that all take about as much,
+# and whichever is planned worst of them makes the peak.
+RECOMPUTED_SAFETY = 1.7
 # Gradients as they are computed, clipped, the weights from before the update for its norm, and what
 # the optimizer makes on its way; the sum over several replicas is one more.
 UPDATE_COPIES = 4.2
@@ -20,14 +23,20 @@ COMPILED_BYTES = 5_000_000
 USABLE = 0.9  # of a device's memory; the driver and fragmentation take the rest
 
 
-def overhead(operations: Sequence[memory.Operation]) -> int:
-    """Returns the bytes that code and graphs take, whatever the number of examples."""
+def overhead(operations: Sequence[memory.Operation], cuts: Sequence[int] = ()) -> int:
+    """Returns the bytes that code and graphs take, whatever the number of examples.
+
+    Args:
+      operations: of the network as it trains now.
+      cuts: between which they are computed twice, see `memory`.
+    """
     backward = memory.with_gradient(operations)
-    num_compiled = sum(operation.is_compiled for operation in operations)
+    computed = [*operations, *memory.computed_again(operations, cuts)]
+    num_compiled = sum(operation.is_compiled for operation in computed)
     num_compiled += 2 * sum(operations[index].is_compiled for index in backward)
     return (
         OVERHEAD_BYTES
-        + OVERHEAD_BYTES_PER_OPERATION * len(operations)
+        + OVERHEAD_BYTES_PER_OPERATION * len(computed)
         + OVERHEAD_BYTES_PER_GRADIENT * len(backward)
         + COMPILED_BYTES * num_compiled
     )
@@ -44,6 +53,7 @@ class Estimate:
       kept_copies: of the trainable weights, by the optimizer and beside it.
       num_replicas: whose gradients are summed up.
       in_half: whether the weights are cast to half precision.
+      recomputes: whether activations are computed again.
       inference: what predictions, or the features of a frozen backbone, take at a time.
     """
 
@@ -54,6 +64,7 @@ class Estimate:
     kept_copies: int = 2
     num_replicas: int = 1
     in_half: bool = False
+    recomputes: bool = False
     inference: int = 0
 
     @property
@@ -77,7 +88,7 @@ class Estimate:
         It comes with the gradients, with the update, or with predictions, which follow upon each
         other.
         """
-        gradients = self.gradients + ACTIVATION_SAFETY * micro_batch * self.activations_per_example
+        gradients = self.gradients + micro_batch * self._activations
         inference = ACTIVATION_SAFETY * self.inference
         return int(self._kept(in_pieces) + max(gradients, self._update, inference))
 
@@ -86,8 +97,7 @@ class Estimate:
         left = USABLE * device_memory - self._kept(in_pieces=True)
         if left < self._update:
             return 0
-        for_one = ACTIVATION_SAFETY * self.activations_per_example
-        return max(0, int((left - self.gradients) / for_one))
+        return max(0, int((left - self.gradients) / self._activations))
 
     def largest_inference(self, device_memory: int, bytes_per_example: int) -> int:
         """Returns how many examples fit at a time that are predicted, at least 1."""
@@ -98,6 +108,11 @@ class Estimate:
         """Returns what is there all the time; gradients of several micro-batches are summed up."""
         sums = self.gradients if in_pieces else 0
         return self.weights + self.optimizer + sums + self.overhead
+
+    @property
+    def _activations(self) -> float:
+        safety = RECOMPUTED_SAFETY if self.recomputes else ACTIVATION_SAFETY
+        return safety * self.activations_per_example
 
     @property
     def _update(self) -> float:

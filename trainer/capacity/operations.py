@@ -12,7 +12,6 @@ from trainer.networks import models
 _FLOAT = 4  # bytes
 _LAYERS = keras.layers
 _NEED_NOTHING = (
-    _LAYERS.Add,
     _LAYERS.AveragePooling2D,
     _LAYERS.Concatenate,
     _LAYERS.Cropping2D,
@@ -23,6 +22,8 @@ _NEED_NOTHING = (
     _LAYERS.Reshape,
     _LAYERS.ZeroPadding2D,
 )
+# The layer, and what `+` makes of two tensors, which Keras does not export.
+_SUM = "Add"
 _NEED_INPUT_FOR_WEIGHTS = (_LAYERS.Conv2D, _LAYERS.Dense, _LAYERS.DepthwiseConv2D)
 # Their gradients are computed from what came out, so that they may overwrite what went in.
 _FROM_OUTPUT = ("relu", "relu6", "sigmoid", "softmax", "tanh")
@@ -32,12 +33,20 @@ def of_classifier(classifier: models.Classifier) -> list[memory.Operation]:
     """Returns the operations of a classifier as it trains now; the head counts as one."""
     found = _Graph(classifier.train_batch_norm)
     backbone = classifier.backbone
-    for layer in backbone.layers:
-        found.add_layer(layer)
+    for operation in backbone.operations:
+        found.add_node(operation)
     maps = _names(backbone.output)
     num_bytes = _float32_bytes(backbone.output)  # whatever the backbone reckons in
     found.add(maps, found.new(), num_bytes, True, for_weights=maps, for_inputs=maps)
     return found.operations
+
+
+def places_to_cut(classifier: models.Classifier) -> dict[int, keras.KerasTensor]:
+    """Returns by their numbers the tensors between the nodes of the backbone, and its images."""
+    backbone = classifier.backbone
+    between = [_made(node) for node in backbone.operations]
+    others = _names(backbone.inputs[1:])
+    return {id(one): one for one in keras.tree.flatten(between) if id(one) not in others}
 
 
 def of_head(classifier: models.Classifier) -> list[memory.Operation]:
@@ -80,15 +89,25 @@ class _Graph:
         self.operations.append(memory.Operation(inputs, output, num_bytes, trains, **options))
         return (output,)
 
-    def add_layer(self, layer: keras.Layer) -> None:
+    def add_node(self, node: keras.Operation) -> None:
+        """Adds a node of the network: a layer, several of them, or a sum of tensors."""
+        (output,) = _names(_made(node))[:1]
+        inputs = () if isinstance(node, _LAYERS.InputLayer) else _names(_read(node))
+        if not isinstance(node, keras.Sequential):
+            self._add_layer(node, inputs, output)
+            return
+        for layer in node.layers:
+            between = output if layer is node.layers[-1] else self.new()
+            self._add_layer(layer, inputs, between)
+            inputs = (between,)
+
+    def _add_layer(self, layer: keras.Operation, inputs: tuple[int, ...], output: int) -> None:
         """Adds a layer, which may be more than one operation."""
-        (output,) = _names(layer.output)[:1]
         num_bytes = _bytes(layer.output)
         if isinstance(layer, _LAYERS.InputLayer):
             # The images, scaled to float32; beside them stand the same as they came.
             self.add((), output, num_bytes, workspace=num_bytes)
             return
-        inputs = _names(layer.input)
         activation = _activation(layer)
         if isinstance(layer, (_LAYERS.Activation, _LAYERS.ReLU)):
             self._activate(activation, inputs, output, num_bytes)
@@ -99,9 +118,11 @@ class _Graph:
             self._body(layer, inputs, before)
             self._activate(activation, (before,), output, num_bytes)
 
-    def _body(self, layer: keras.Layer, inputs: tuple[int, ...], output: int) -> None:
+    def _body(self, layer: keras.Operation, inputs: tuple[int, ...], output: int) -> None:
         """Adds what a layer does before its activation."""
-        num_bytes, trains = _bytes(layer.output), bool(layer.trainable_variables)
+        num_bytes = _bytes(layer.output)
+        trains = isinstance(layer, keras.Layer) and bool(layer.trainable_variables)
+        is_sum = type(layer).__name__ == _SUM
         if isinstance(layer, _LAYERS.BatchNormalization):
             self._batch_norm(layer, inputs, output)
         elif isinstance(layer, _LAYERS.LayerNormalization):
@@ -128,8 +149,8 @@ class _Graph:
             )
         elif isinstance(layer, _LAYERS.Dropout) and not self._train_batch_norm:
             self.add(inputs, output, num_bytes, in_place=True)
-        elif isinstance(layer, _NEED_NOTHING):
-            self.add(inputs, output, num_bytes, trains, in_place=isinstance(layer, _LAYERS.Add))
+        elif isinstance(layer, _NEED_NOTHING) or is_sum:
+            self.add(inputs, output, num_bytes, trains, in_place=is_sum)
         else:
             # Poolings, products, and what is not known: all that it reads and makes is kept.
             kept = (*inputs, output)
@@ -139,13 +160,14 @@ class _Graph:
         num_bytes, single = _bytes(layer.output), _float32_bytes(layer.output)
         trains = bool(layer.trainable_variables)
         inputs = self._in_float32(layer, inputs)
-        # Its product with the gradient, whose sum is the gradient of the scale.
+        # The product of inputs and gradient, whose sum is the gradient of the scale.
         product = single if trains else 0
         learns = layer.trainable and self._train_batch_norm
         if learns:  # the mean of squares, and its gradient, pass over squares of the inputs
             forward, backward = single, single + product
         else:
-            forward, backward = num_bytes if num_bytes < single else 0, product
+            # The product is there before the gradient of the inputs, in the same place.
+            forward, backward = num_bytes if num_bytes < single else 0, 0
         self.add(
             inputs,
             output,
@@ -182,6 +204,9 @@ class _Graph:
     def _activate(
         self, activation: str | None, inputs: tuple[int, ...], output: int, num_bytes: int
     ) -> None:
+        if activation == "linear":
+            self.add(inputs, output, num_bytes, in_place=True)
+            return
         if activation in _FROM_OUTPUT:
             self.add(inputs, output, num_bytes, for_inputs=(output,), in_place=True)
             return
@@ -201,23 +226,33 @@ class _Graph:
 def _workspaces(layer: keras.Layer) -> tuple[int, int]:
     """Returns the bytes that a convolution takes for an example, and those that its gradient does.
 
-    Measured on CPUs. Products of matrices take none.
+    Measured on CPUs. Products of matrices take none, and neither do depthwise convolutions.
     """
     kernel = math.prod(getattr(layer, "kernel_size", ()))
     if getattr(layer, "groups", 1) > 1:
         # Compiled by XLA, which gathers the window of each number that it makes.
         gathered = kernel * _bytes(layer.output)
         return gathered, gathered
-    if kernel == 1:
+    if kernel == 1 or isinstance(layer, _LAYERS.DepthwiseConv2D):
         return 0, 0
     # Its gradient puts what came in, and the gradient of what came out, into another order.
     return 0, _bytes(layer.input) + _bytes(layer.output)
 
 
-def _activation(layer: keras.Layer) -> str | None:
+def _activation(layer: keras.Operation) -> str | None:
     if isinstance(layer, _LAYERS.ReLU):
         return "relu"
     return getattr(getattr(layer, "activation", None), "__name__", None)
+
+
+def _read(node: keras.Operation) -> Any:
+    """Returns the tensors that a node reads; a network's own `input` is the one within it."""
+    return keras.Operation.input.fget(node)
+
+
+def _made(node: keras.Operation) -> Any:
+    """Returns the tensors that a node makes."""
+    return keras.Operation.output.fget(node)
 
 
 def _names(tensors: object) -> tuple[int, ...]:

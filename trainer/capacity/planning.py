@@ -41,13 +41,15 @@ def estimate(
     total, trainable = classifier.num_parameters()
     whole = operations.of_classifier(classifier)
     trained = operations.of_head(classifier) if on_features else whole
+    cuts = classifier.parts.cuts if classifier.parts else ()
     found = estimates.Estimate(
         total,
         trainable,
-        memory.peak_bytes_per_example(trained),
-        estimates.overhead(whole),
+        memory.peak_bytes_per_example(trained, cuts),
+        estimates.overhead(whole, cuts),
         _kept_copies(config),
         num_replicas,
+        recomputes=bool(cuts),
         in_half=classifier.backbone.compute_dtype != precision.FLOAT32,
     )
     at_a_time = min(
@@ -160,6 +162,8 @@ def memory_key(
     layers = "frozen" if phase.first_layer is None else f"from {phase.first_layer}"
     if on_features:
         layers = "on features"
+    elif config.remat:
+        layers += ", remat"
     return (
         f"{config.model} alpha {config.alpha:g}, {image_size} px, {reckons_in}, {phase.name} "
         f"{layers}, {resources.device_name()}"

@@ -5,13 +5,14 @@ cannot disagree about it.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Self
 
 import keras
 import tensorflow as tf
 
 from tfrecords import exits
-from trainer.networks import backbones, dropout, heads
+from trainer.networks import backbones, dropout, heads, precision, remat
 
 NAMES = tuple(backbones.BACKBONES)
 OWN = "own"
@@ -88,6 +89,7 @@ class Classifier(keras.Model):
         self.spec = spec
         self.backbone = backbone
         self.train_batch_norm = False
+        self.recompute(())
         self.head = keras.layers.Dense(
             spec.num_logits,
             dtype="float32",
@@ -139,7 +141,9 @@ class Classifier(keras.Model):
     ) -> tf.Tensor:
         """Returns pooled features, float32 [batch, num_features], of uint8 images."""
         inputs = self.backbone_inputs(images, example_seeds)
-        maps = self.backbone(inputs, training=training and self.train_batch_norm)
+        # Predictions keep no activations anyway.
+        backbone = self.parts if training and self.parts else self.backbone
+        maps = backbone(inputs, training=training and self.train_batch_norm)
         # The mean of half-precision numbers is not to be one itself.
         return heads.pool(tf.cast(maps, tf.float32), self.spec.head)
 
@@ -162,6 +166,15 @@ class Classifier(keras.Model):
         """Returns what the features of each example add to the loss, float32 [batch] or 0."""
         loss = backbones.BACKBONES[self.spec.name].loss
         return 0.0 if loss is None else loss(labels, features)
+
+    def recompute(self, cuts: Sequence[keras.KerasTensor]) -> None:
+        """Has the backward pass compute activations of the backbone again.
+
+        Args:
+          cuts: of the backbone, see `remat`; none of them keeps all activations.
+        """
+        with precision.of_new_layers(self.backbone.compute_dtype):
+            self.parts = remat.Parts(self.backbone, cuts) if cuts else None
 
     def freeze_backbone(self) -> None:
         """Leaves the head alone trainable; the backbone's batch norm uses its statistics."""

@@ -127,7 +127,11 @@ def _step(
         with precision.of_new_layers(task.precision):
             classifier = pretrained.build(task.model_spec, task.weights)
         phases.prepare(
-            phase, classifier, pretrained=task.weights != "none", batch_norm=config.batch_norm
+            phase,
+            classifier,
+            pretrained=task.weights != "none",
+            batch_norm=config.batch_norm,
+            remat=config.remat,
         )
         optimizer = phases.optimizer(constant, by_one, task.steps_per_epoch, rate)
         optimizer.build(classifier.trainable_variables)
@@ -154,7 +158,7 @@ def _step(
         step,
         per_replica_batch_size=config.global_batch_size // replicas,
         on_smaller=lambda size: print(f"out of memory; the step is done again with {size}"),
-        remedy="Use a smaller --model or --image_size.",
+        remedy=lambda: "Use a smaller --model or --image_size.",
     )
 
 

@@ -32,7 +32,8 @@ def _phase_lines(name: str, phase: dict[str, Any], limit: str) -> list[str]:
         f"{phase['trainable_parameters']:,} trainable",
         f"  weights {_size(phase['weights_bytes'])} | gradients {_size(phase['gradients_bytes'])}"
         f" | optimizer {_size(phase['optimizer_bytes'])}"
-        f" | activations {_size(phase['activations_bytes_per_example'])} an example",
+        f" | activations {_size(phase['activations_bytes_per_example'])} an example"
+        f"{_recomputed(phase)}",
         f"  micro-batch {phase['micro_batch']:,} of {phase['per_replica_batch_size']:,} per "
         f"replica: planned {_size(phase['planned_bytes'])}{limit}",
     ]
@@ -51,13 +52,20 @@ def _phase_lines(name: str, phase: dict[str, Any], limit: str) -> list[str]:
     return lines
 
 
+def _recomputed(phase: dict[str, Any]) -> str:
+    if not phase["remat"]:
+        return ""
+    return ", most computed again" if phase["remat_saves"] else ": --remat saves none of them"
+
+
 def _remedy(phase: dict[str, Any]) -> str:
     most = phase["largest_micro_batch"]
     if most:
         return f"Use --micro_batch=auto, or at most {most:,}."
+    remat = "--remat, " if phase["remat_saves"] and not phase["remat"] else ""
     return (
-        "Use a smaller --model or --image_size, train fewer layers by a later --fine_tune_from, or "
-        "devices with more memory."
+        f"Use {remat}a smaller --model or --image_size, train fewer layers by a later "
+        "--fine_tune_from, or devices with more memory."
     )
 
 

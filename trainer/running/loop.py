@@ -48,6 +48,7 @@ class PhaseLoop:
             run.classifier,
             pretrained=run.task.weights != "none",
             batch_norm=config.batch_norm,
+            remat=config.remat,
         )
         with run.strategy.scope():
             self._optimizer = phases.optimizer(
@@ -90,11 +91,7 @@ class PhaseLoop:
             per_replica_batch_size=self._sizing.per_replica_batch_size,
             on_smaller=self._note_smaller_micro_batch,
             on_end=self._leave_smaller_micro_batch,
-            remedy=(
-                f"Use a smaller --model (received: {config.model}) or --image_size (received: "
-                f"{run.task.image_size}), or train fewer layers by a later --fine_tune_from "
-                f"(received: {config.fine_tune_from}), in another --run_dir."
-            ),
+            remedy=self._more_memory,
         )
         self._window = progress.Window(config.global_batch_size)
         self._latest: dict[str, float] | None = None  # of the window before
@@ -148,6 +145,17 @@ class PhaseLoop:
         self._run.pulse.tell(pulse.LONG)  # the step is traced anew
         counters.out_of_memory_retries.assign_add(1)
         self._sizing.keep(size)
+
+    def _more_memory(self) -> str:
+        """Returns what to change where memory does not suffice for one example."""
+        config, classifier = self._run.task.config, self._run.classifier
+        can_save = classifier.parts is None and phases.cuts(classifier)
+        return (
+            ("Add --remat, with which this run goes on; or use" if can_save else "Use")
+            + f" a smaller --model (received: {config.model}) or --image_size (received: "
+            f"{self._run.task.image_size}), or train fewer layers by a later --fine_tune_from "
+            f"(received: {config.fine_tune_from}), in another --run_dir."
+        )
 
     def _leave_smaller_micro_batch(self, size: int) -> None:
         """Leaves a size to the process after this one, and to no other run."""

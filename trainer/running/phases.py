@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfrecords import exits
 from trainer import choices
 from trainer import config as configs
+from trainer.capacity import operations, segments
 from trainer.networks import backbones, layer_rates, models
 from trainer.running import averaging, schedules, updates
 
@@ -84,11 +85,13 @@ def prepare(
     *,
     pretrained: bool,
     batch_norm: str = choices.AUTO,
+    remat: bool = False,
 ) -> None:
     """Makes the phase's layers trainable.
 
     By itself a pretrained backbone keeps the batch-norm statistics that it came with; one that
-    starts from random weights has none and learns them.
+    starts from random weights has none and learns them. With `remat` activations of the backbone
+    are computed again in the backward pass, where that saves memory.
 
     Raises:
       UsageError: a backbone is to keep statistics that it does not have.
@@ -105,6 +108,13 @@ def prepare(
         classifier.freeze_backbone()
     else:
         classifier.unfreeze_from(phase.first_layer, train_batch_norm=batch_norm != choices.FROZEN)
+    classifier.recompute(cuts(classifier) if remat else ())
+
+
+def cuts(classifier: models.Classifier) -> list[keras.KerasTensor]:
+    """Returns where to cut the backbone for `Classifier.recompute`; nowhere if little is saved."""
+    places = operations.places_to_cut(classifier)
+    return [places[cut] for cut in segments.choose(operations.of_classifier(classifier), places)]
 
 
 def optimizer(

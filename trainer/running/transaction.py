@@ -21,7 +21,7 @@ class Transaction:
       per_replica_batch_size: whose divisors are the sizes to try.
       on_smaller: called with the new size.
       on_end: called with it where the step cannot be done again by this process.
-      remedy: what to change where memory does not suffice for one example.
+      remedy: returns what to change where memory does not suffice for one example.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Transaction:
         per_replica_batch_size: int,
         on_smaller: Callable[[int], None],
         on_end: Callable[[int], None] = lambda size: None,
-        remedy: str,
+        remedy: Callable[[], str],
     ):
         self._step = step
         self._per_replica_batch_size = per_replica_batch_size
@@ -57,7 +57,7 @@ class Transaction:
         smaller = micro_batches.next_smaller(self._per_replica_batch_size, size)
         if smaller is None:
             raise exits.MachineError(
-                f"A device ran out of memory with one example at a time. {self._remedy}"
+                f"A device ran out of memory with one example at a time. {self._remedy()}"
             ) from error
         if isinstance(error, steps.OutOfMemoryTogether):
             self._on_end(smaller)

@@ -13,6 +13,7 @@ def _plain_numbers():
     """In place of those that are measured, and measured anew now and then."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(estimates, "ACTIVATION_SAFETY", 1.5)
+        patch.setattr(estimates, "RECOMPUTED_SAFETY", 2.0)
         patch.setattr(estimates, "UPDATE_COPIES", 4.5)
         patch.setattr(estimates, "OVERHEAD_BYTES", 10_000)
         patch.setattr(estimates, "OVERHEAD_BYTES_PER_OPERATION", 100)
@@ -38,6 +39,11 @@ def test_the_update_takes_more_than_the_gradients_of_few_examples():
     assert estimate.total(9) == estimate.total(1)
     # With more the gradients, once, beside the activations.
     assert estimate.total(100) == 4000 + 8000 + 4000 + 150_000
+
+
+def test_what_is_computed_again_is_planned_with_more_care():
+    estimate = estimates.Estimate(1000, 1000, activations_per_example=1000, recomputes=True)
+    assert estimate.total(100) == 4000 + 8000 + 4000 + 200_000
 
 
 def test_gradients_of_several_micro_batches_and_replicas_are_summed_in_copies():
@@ -77,3 +83,9 @@ def test_a_device_that_is_too_small_holds_no_example():
 def test_code_takes_more_for_what_trains_and_what_is_compiled(trains, expected):
     operations = [Operation((), 0, 1), Operation((0,), 1, 1, trains, is_compiled=True)]
     assert estimates.overhead(operations) == expected
+
+
+def test_code_that_is_computed_again_is_there_twice():
+    operations = [Operation((), 0, 1), *(Operation((i - 1,), i, 1, True) for i in (1, 2, 3))]
+    assert estimates.overhead(operations) == 10_000 + 4 * 100 + 3 * 10
+    assert estimates.overhead(operations, cuts=(0, 2)) == 10_000 + 6 * 100 + 3 * 10

@@ -44,6 +44,13 @@ def test_an_operation_in_place_takes_no_memory_of_its_own():
     assert memory.peak_bytes_per_example([image, Operation((0,), 1, 50, in_place=True)]) == 50
 
 
+def test_the_gradient_of_an_operation_in_place_takes_the_place_of_the_one_before():
+    for in_place, expected in ((False, 130), (True, 120)):
+        last = Operation((1,), 2, 10, True, (), (2,), in_place)
+        chain = [Operation((), 0, 100), Operation((0,), 1, 10, True, (0,)), last]
+        assert memory.peak_bytes_per_example(chain) == expected
+
+
 def test_a_shortcut_is_alive_until_it_is_added():
     chain = [*_chain(10, 20, 30), Operation((0, 2), 3, 30)]
     assert memory.peak_bytes_per_example(chain) == 70  # 10 + 30 + the sum; 10 + 20 + 30 before
@@ -62,6 +69,23 @@ def test_the_workspace_of_a_gradient_is_alive_with_it():
 
 def test_a_prediction_keeps_nothing_for_gradients():
     assert memory.bytes_of_inference(_chain(100, 10, 30, 5, trains=True)) == 110
+
+
+def test_between_cuts_nothing_is_kept_and_one_part_at_a_time_is_computed_again():
+    chain = _chain(100, 10, 10, 10, 10, 10, trains=True)
+    # All but the last are kept, beside the gradients of the last two.
+    assert memory.peak_bytes_per_example(chain) == 160
+    # The images and one more are kept; the two behind it are computed again, beside the gradient of
+    # the second one.
+    assert memory.peak_bytes_per_example(chain, (0, 2, 4)) == 140
+    # All three behind the images are, or the gradients of two of them stand beside the other two.
+    assert memory.peak_bytes_per_example(chain, (0, 3)) == 140
+
+
+def test_what_lies_between_cuts_is_computed_again():
+    chain = _chain(1, 2, 3, 4, 5)
+    assert memory.computed_again(chain, (1, 2, 3)) == chain[2:4]
+    assert memory.computed_again(chain, ()) == []
 
 
 @hypothesis.given(st.lists(st.integers(1, 1000), min_size=2, max_size=12))

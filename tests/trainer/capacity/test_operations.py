@@ -1,4 +1,5 @@
 import keras
+import pytest
 
 from trainer.capacity import memory, operations
 from trainer.networks import backbones, models, precision
@@ -44,8 +45,8 @@ def test_a_separable_convolution_is_two_operations(monkeypatch):
     assert pointwise.inputs == (depthwise.output,)
 
 
-def _of(monkeypatch, layer, *, train_batch_norm=False):
-    """Returns the operations of a layer on feature maps, between the image and the head."""
+def _of_network(monkeypatch, layer, *, train_batch_norm=False):
+    """Returns the operations of a layer, or several, between the image and the head."""
 
     def build(shape):
         inputs = keras.Input(shape)
@@ -53,10 +54,66 @@ def _of(monkeypatch, layer, *, train_batch_norm=False):
 
     classifier = _classifier(monkeypatch, build)
     classifier.unfreeze_from("0", train_batch_norm=train_batch_norm)
-    return operations.of_classifier(classifier)[1:-1]
+    return operations.of_classifier(classifier)
+
+
+def _of(monkeypatch, layer, **options):
+    """Returns the same without those two."""
+    return _of_network(monkeypatch, layer, **options)[1:-1]
 
 
 IMAGE = 8 * 8 * 3 * 4  # bytes
+
+
+def test_a_depthwise_convolution_copies_nothing(monkeypatch):
+    (depthwise,) = _of(monkeypatch, keras.layers.DepthwiseConv2D(3, padding="same"))
+    assert (depthwise.workspace, depthwise.gradient_workspace) == (0, 0)
+
+
+def test_a_sequence_within_a_network_is_its_layers(monkeypatch):
+    layers = keras.layers
+    inner = keras.Sequential([layers.Conv2D(4, 1), layers.Conv2D(2, 1)])
+    image, first, second, third, head = _of_network(
+        monkeypatch, lambda inputs: layers.Conv2D(1, 1)(inner(inputs))
+    )
+    assert first.inputs == (image.output,)
+    assert second.inputs == (first.output,)
+    assert third.inputs == (second.output,)
+    assert (first.num_bytes, second.num_bytes) == (4 * 8 * 8 * 4, 2 * 8 * 8 * 4)
+    assert head.inputs == (third.output,)
+
+
+@pytest.mark.parametrize(
+    "add", [lambda one, other: one + other, lambda *both: keras.layers.Add()(both)]
+)
+def test_a_sum_of_tensors_needs_nothing_however_it_is_written(monkeypatch, add):
+    def build(inputs):
+        maps = keras.layers.Conv2D(3, 1)(inputs)
+        return add(keras.layers.Conv2D(3, 1)(maps), maps)
+
+    _, first, second, added, head = _of_network(monkeypatch, build)
+    assert added.inputs == (second.output, first.output)
+    assert (added.in_place, added.trains, added.for_weights, added.for_inputs) == (
+        True,
+        False,
+        (),
+        (),
+    )
+    assert head.inputs == (added.output,)
+
+
+def test_a_linear_activation_needs_nothing(monkeypatch):
+    (linear,) = _of(monkeypatch, keras.layers.Activation("linear"))
+    assert (linear.in_place, linear.for_inputs) == (True, ())
+
+
+def test_a_network_may_be_cut_at_its_images_and_between_its_layers(monkeypatch):
+    classifier = models.build(models.ModelSpec("cnn_6_blocks", 64, 1))
+    places = operations.places_to_cut(classifier)
+    images, seeds = classifier.backbone.inputs
+    assert places[id(images)] is images
+    assert id(seeds) not in places
+    assert len(places) == 1 + 4 * 6
 
 
 def test_the_gradient_of_a_convolution_copies_what_came_in_and_out(monkeypatch):
@@ -74,7 +131,7 @@ def test_a_grouped_convolution_gathers_its_windows(monkeypatch):
 
 def test_a_batch_norm_in_half_precision_reckons_in_float32(monkeypatch):
     (whole,) = _of(monkeypatch, keras.layers.BatchNormalization())
-    assert (whole.num_bytes, whole.workspace, whole.gradient_workspace) == (IMAGE, 0, IMAGE)
+    assert (whole.num_bytes, whole.workspace, whole.gradient_workspace) == (IMAGE, 0, 0)
     with precision.of_new_layers("float16"):  # of an image, which is float32, it makes no copy
         layers = keras.layers.Conv2D(3, 1), keras.layers.BatchNormalization()
         _, copy, half = _of(monkeypatch, lambda maps: layers[1](layers[0](maps)))

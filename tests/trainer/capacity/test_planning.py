@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from tfrecords import exits
@@ -90,6 +92,10 @@ def test_the_key_names_all_that_the_memory_depends_on():
     assert planning.memory_key(config, head, 96, on_features=True) == (
         "mobilenet_v2 alpha 0.5, 96 px, float32, head on features, CPU"
     )
+    recomputing = dataclasses.replace(config, remat=True)
+    assert planning.memory_key(recomputing, fine_tune, 96) == (
+        "mobilenet_v2 alpha 0.5, 96 px, float32, fine_tune from 90, remat, CPU"
+    )
 
 
 @pytest.fixture
@@ -105,6 +111,20 @@ def test_the_estimate_is_of_the_layers_that_train(classifier):
     whole = planning.estimate(_config(), classifier, 1)
     assert (whole.parameters, whole.trainable_parameters) == (63, 55)
     assert whole.total(8) > frozen.total(8)
+
+
+def test_what_is_computed_again_is_not_kept():
+    classifier = models.build(models.ModelSpec("mobilenet_v2", 96, 1, alpha=0.35))
+    found = {}
+    for remat in (False, True):
+        phase = phases.Phase("fine_tune", 1, 0.1, "0")
+        phases.prepare(phase, classifier, pretrained=True, remat=remat)
+        found[remat] = planning.estimate(_config(remat=remat), classifier, 1)
+    kept, again = found[False], found[True]
+    assert again.activations_per_example < 0.45 * kept.activations_per_example
+    assert again.largest_micro_batch(GB) > 2 * kept.largest_micro_batch(GB)
+    assert again.overhead > kept.overhead
+    assert again.inference == kept.inference
 
 
 @pytest.mark.parametrize(

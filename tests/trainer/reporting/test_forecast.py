@@ -10,6 +10,8 @@ PHASE = {
     "gradients_bytes": 8196,
     "optimizer_bytes": 16_392,
     "activations_bytes_per_example": 14_875_000,
+    "remat": False,
+    "remat_saves": False,
     "per_replica_batch_size": 1024,
     "micro_batch": 512,
     "planned_bytes": 11_700_000_000,
@@ -73,6 +75,20 @@ def test_what_nobody_knows_is_said():
 def test_what_does_not_fit_is_said_with_its_remedy(largest, remedy):
     lines = _lines(fits=False, largest_micro_batch=largest)
     assert lines[4].startswith(f"  This does not fit. {remedy}")
+
+
+@pytest.mark.parametrize(
+    ("saves", "words"),
+    [(True, "an example, most computed again"), (False, "an example: --remat saves none of them")],
+)
+def test_what_is_computed_again_is_said(saves, words):
+    assert _lines(remat=True, remat_saves=saves)[2].endswith(words)
+
+
+def test_what_would_save_memory_is_said_where_it_does_not_fit():
+    not_fitting = {"fits": False, "largest_micro_batch": 0, "remat_saves": True}
+    assert "Use --remat, a smaller --model or" in _lines(**not_fitting)[4]
+    assert "Use a smaller --model or" in _lines(**not_fitting, remat=True)[4]
 
 
 def test_features_that_are_computed_once_have_a_time_of_their_own():

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tests import tiny
 from tfrecords import exits
 from trainer import bundle, training
+from trainer.capacity import segments
 from trainer.reporting import events
 from trainer.running import interruption, loss_scale
 from trainer.scoring import evaluation
@@ -44,17 +45,20 @@ ALL_AT_ONCE = {
     "mixup_alpha": 0.4,
     "precision": "float16",
     "batch_norm": "local",
+    "remat": True,
     "log_steps": 1,
 }
 
 
 def test_all_that_a_run_can_be_told_is_resumed_to_the_same_bits(
-    make_config, tmp_path, monkeypatch, tiny_backbone
+    make_config, tmp_path, monkeypatch, tiny_backbone, capsys
 ):
     monkeypatch.setattr(loss_scale, "GROWS_AFTER", 4)
+    monkeypatch.setattr(segments, "WORTH", 10)  # of so small a network nothing is, by itself
     monkeypatch.setenv("TRAINER_FAULTS", "nan@step=2,replica=1")
     changes = {"model": tiny_backbone, **ALL_AT_ONCE}
     whole = training.train_and_evaluate(make_config(**changes, run_dir=str(tmp_path / "whole")))
+    assert "computed again" in capsys.readouterr().out
     original, left = interruption.Interruption.look, [0]
 
     def look(self):

@@ -7,7 +7,7 @@ import pytest
 
 from tfrecords import exits
 from trainer import training
-from trainer.capacity import remembered
+from trainer.capacity import remembered, segments
 from trainer.running import interruption, steps, transaction
 
 pytestmark = pytest.mark.usefixtures("small_runs")
@@ -94,13 +94,20 @@ def test_what_was_found_is_remembered_for_the_next_run(train, capsys, empty_cach
     assert "micro-batch 1 of 4 per replica: planned" in capsys.readouterr().out
 
 
-def test_one_example_that_is_too_large_ends_the_run_with_what_to_change(train):
+@pytest.mark.parametrize(
+    ("worth", "remedy"),
+    [(0.9, "Use"), (10, "Add --remat, with which this run goes on; or use")],
+)
+def test_one_example_that_is_too_large_ends_the_run_with_what_to_change(
+    train, monkeypatch, worth, remedy
+):
+    monkeypatch.setattr(segments, "WORTH", worth)
     with pytest.raises(exits.MachineError) as error:
         train("run", "oom@step=2", micro_batch="2")
     assert str(error.value) == (
-        "A device ran out of memory with one example at a time. Use a smaller --model (received: "
-        "cnn) or --image_size (received: 16), or train fewer layers by a later --fine_tune_from "
-        "(received: 0), in another --run_dir."
+        f"A device ran out of memory with one example at a time. {remedy} a smaller --model "
+        "(received: cnn) or --image_size (received: 16), or train fewer layers by a later "
+        "--fine_tune_from (received: 0), in another --run_dir."
     )
 
 
@@ -131,7 +138,7 @@ def test_out_of_memory_in_what_workers_do_together_leaves_the_smaller_size_to_th
         per_replica_batch_size=4,
         on_smaller=smaller.append,
         on_end=ended.append,
-        remedy="",
+        remedy=str,
     )
     with pytest.raises(exits.Interrupted) as error:
         step({}, None)
