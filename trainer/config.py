@@ -97,7 +97,7 @@ class TrainConfig:
     remat: bool = settings.switch(
         False,
         "Keep few activations and compute the others again in the backward pass: less memory, so "
-        "that larger micro-batches fit, for a third more time.",
+        "that larger micro-batches fit, for steps that take up to two fifths longer.",
     )
     device_memory_gb: float | None = settings.number(
         None, 0.01, 100_000, "Memory of each device to plan with; default: what this machine has."

@@ -16,8 +16,8 @@ import tensorflow as tf
 class Parts:
     """A functional network that is called in parts, one after the other.
 
-    The numbers are those of the network, on a CPU to the bit. What changes as it trains, such as the statistics of batch
-    norm, changes once: what is computed again reads what was there before.
+    The numbers are those of the network, on a CPU to the bit. What changes in training, such as the
+    statistics of batch norm, changes once: what is computed again reads what was there before.
 
     Attributes:
       cuts: the `id` of each.
