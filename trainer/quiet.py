@@ -32,6 +32,17 @@ def tensorflow(level: str = "WARNING") -> Iterator[None]:
     tf.get_logger().setLevel(level)
 
 
+def half_precision() -> None:
+    """Lets TensorFlow say that the processor lacks instructions for float16 where nobody hears it.
+
+    It says so once in a process, as an error, and reckons well without them.
+    """
+    import tensorflow as tf
+
+    with native_stderr():
+        tf.function(lambda number: tf.cast(number, tf.float16))(tf.zeros(1))
+
+
 @contextlib.contextmanager
 def _without_collections() -> Iterator[None]:
     """Spares the garbage collector what is imported inside: it stays, and is much to look through.

@@ -44,3 +44,13 @@ def test_what_is_imported_is_spared_by_the_garbage_collector():
     assert gc.isenabled()
     assert gc.get_freeze_count() > before
     gc.unfreeze()
+
+
+def test_half_precision_is_spoken_of_where_nobody_hears_it(capfd, monkeypatch):
+    def warn(function):
+        os.write(2, b"no instructions for DT_HALF")
+        return function
+
+    monkeypatch.setattr("tensorflow.function", warn)
+    quiet.half_precision()
+    assert capfd.readouterr().err == ""

@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from tfrecords import exits, reader
 from trainer import config as configs
-from trainer import input_pipeline, run_directory
+from trainer import input_pipeline, quiet, run_directory
 from trainer.augment import policies
 from trainer.features import computing, keys, sharing, tables
 from trainer.networks import models
@@ -67,6 +67,7 @@ class FeatureCache:
     """
 
     def __init__(self, run: Run, directory: pathlib.Path):
+        quiet.half_precision()  # of the tables
         self._run = run
         self._directory = directory
         self._num_views = run.task.config.cached_views or 1
