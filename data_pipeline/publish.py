@@ -209,7 +209,9 @@ def _delete(directory: pathlib.Path) -> None:
 
 
 def check_replaceable(directory: pathlib.Path) -> None:
-    """Refuses to replace what no build has made: something without a manifest, and of other names.
+    """Refuses to replace what no build has made, and a dataset that is being read.
+
+    What no build has made has no manifest, and holds other names.
 
     Raises:
       UsageError: naming what lies where the dataset is to be.
@@ -221,7 +223,8 @@ def check_replaceable(directory: pathlib.Path) -> None:
         return
     with contextlib.suppress(exits.DataError):
         manifest.read(directory)
-        return
+        with directories.replace(directory):  # at once, and not after hours
+            return
     foreign = sorted(path.name for path in directory.iterdir() if not _is_ours(path.name))
     if foreign:
         shown = [references.plain(name) for name in foreign[:NAMED_FILES]]

@@ -52,6 +52,11 @@ class ProgressLine:
         self._last = time.monotonic()
         self._terminal.rewrite(text)
 
+    def show(self, text: str) -> None:
+        """Shows in place what is done now; nothing where there is no terminal."""
+        if self._terminal is not None:
+            self.tell(text)
+
     def say(self, text: str) -> None:
         """Prints a line that stays."""
         self._last = time.monotonic()

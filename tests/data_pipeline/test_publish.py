@@ -56,6 +56,12 @@ def test_a_dataset_may_be_replaced_whatever_else_was_put_into_it(tmp_path):
     publish.check_replaceable(directory)
 
 
+def test_a_dataset_that_is_being_read_is_refused_beforehand(tmp_path):
+    directory = tiny.write(tmp_path)
+    with directories.read(directory), pytest.raises(exits.UsageError, match="is being read"):
+        publish.check_replaceable(directory)
+
+
 def test_what_a_build_left_without_a_manifest_may_be_replaced(tmp_path):
     directory = tiny.write(tmp_path)
     (directory / "manifest.json").unlink()

@@ -72,6 +72,16 @@ def test_it_is_cut_to_the_width_of_the_terminal(terminal):
         assert screen() == ["0123456789012345678"]
 
 
+def test_what_is_done_now_is_shown_on_a_terminal_alone(terminal, capsys):
+    progress_line.ProgressLine().show("first")
+    assert capsys.readouterr().out == ""
+    lines = terminal()
+    line = progress_line.ProgressLine()
+    with line.in_place():
+        line.show("first")
+        assert lines() == ["first"]
+
+
 def test_lines_that_stay_take_its_place(terminal):
     screen = terminal()
     line = progress_line.ProgressLine()

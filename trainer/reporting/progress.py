@@ -120,6 +120,10 @@ class Announcer:
         if self._line.is_due():
             self._line.tell(f"{text}: {min(num_done, num_images):,} of {num_images:,} images")
 
+    def show(self, text: str) -> None:
+        """Shows on a terminal what is done now, before there is anything to count."""
+        self._line.show(text)
+
     def say(self, text: str, global_step: int) -> None:
         """Prints a line that stays: the text, and what is left after `global_step`, at the most."""
         left = self._left(global_step)

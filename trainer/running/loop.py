@@ -191,6 +191,8 @@ class PhaseLoop:
 
     def _train_epoch(self, log: events.EventLog) -> None:
         config, counters = self._run.task.config, self._run.counters
+        if self._latest is None:
+            self._run.announcer.show(f"  epoch {self._epoch}: tracing the first step")
         for taken in self._epoch_steps.calls(self._shuffle_epoch):
             for metrics in taken:
                 self._window.add(metrics)
