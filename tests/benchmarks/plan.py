@@ -75,7 +75,6 @@ PAIRS = (
     Case("densenet121", "fine_tune", 128, 32),
     Case("inception_resnet_v2", "fine_tune", 160, 24),
     Case("convnext_tiny", "fine_tune", 128, 16),
-    Case("cnn_6_blocks", "train", 128, 64),
 )
 RECOMPUTED = tuple(case._replace(remat=remat) for case in PAIRS for remat in (False, True))
 

@@ -10,7 +10,7 @@ from trainer.capacity import memory
 ACTIVATION_SAFETY = 1.5
 # The same where parts of a network are computed again: they are cut so that all take about as much,
 # and whichever is planned worst of them makes the peak.
-RECOMPUTED_SAFETY = 1.7
+RECOMPUTED_SAFETY = 1.8
 # Gradients as they are computed, clipped, the weights from before the update for its norm, and what
 # the optimizer makes on its way; the sum over several replicas is one more.
 UPDATE_COPIES = 4.2
