@@ -155,6 +155,7 @@ class Isolation:
         self._program = program
         self._asked: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._waiting: collections.deque[_Request] = collections.deque()  # the oldest first
+        self._num_asked = self._num_answered = 0  # each is written by one thread at a time
         self._child: _Child | None = None
         self._is_closed = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -162,11 +163,12 @@ class Isolation:
 
     @property
     def num_open(self) -> int:
-        """About how many calls have no answer yet."""
-        return self._asked.qsize() + len(self._waiting)
+        """How many calls have no answer yet."""
+        return self._num_asked - self._num_answered
 
     def submit(self, function: str, *arguments: object) -> concurrent.futures.Future[Any]:
-        """Asks for a call; see the function of this name."""
+        """Asks for a call; see the function of this name. For one thread at a time."""
+        self._num_asked += 1
         request = _Request((function, arguments), concurrent.futures.Future())
         self._asked.put(request)
         return request.future
@@ -188,9 +190,9 @@ class Isolation:
                 self._bury(child)
             except Exception as error:  # no child can be started, or a call cannot be sent
                 while self._waiting:
-                    self._waiting.popleft().future.set_exception(error)
+                    self._answered().set_exception(error)
             else:
-                self._waiting.popleft().future.set_result(answer)
+                self._answered().set_result(answer)
         if self._child:
             self._child.end()
 
@@ -203,11 +205,16 @@ class Isolation:
                     self._waiting.append(request)
         return not self._is_closed
 
+    def _answered(self) -> concurrent.futures.Future[Any]:
+        """Counts the oldest request as answered, and returns what waits for the answer."""
+        self._num_answered += 1
+        return self._waiting.popleft().future
+
     def _bury(self, child: "_Child") -> None:
         death, self._child = child.end(), None
         suspect = self._waiting[0]
         if suspect.is_suspect:
-            self._waiting.popleft().future.set_result(self._program.reject(*death))
+            self._answered().set_result(self._program.reject(*death))
         suspect.is_suspect = True
 
 

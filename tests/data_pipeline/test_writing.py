@@ -3,7 +3,7 @@
 import pytest
 
 from data_pipeline import pipeline, writing
-from data_pipeline.images import image_policy
+from data_pipeline.images import decoder, image_policy
 from data_pipeline.isolation import calls
 from data_pipeline.running import stages
 from tests.data_pipeline import contents
@@ -12,12 +12,14 @@ from tests.data_pipeline import contents
 @pytest.fixture
 def asked(monkeypatch):
     """The names of the functions that decoders were asked for."""
-    found, submit = [], calls.submit
-    monkeypatch.setattr(
-        calls,
-        "submit",
-        lambda program, name, *rest: (found.append(name), submit(program, name, *rest))[1],
-    )
+    found, original = [], calls.submit
+
+    def submit(program, name, *rest):
+        if program is decoder.PROGRAM:
+            found.append(name)
+        return original(program, name, *rest)
+
+    monkeypatch.setattr(calls, "submit", submit)
     return found
 
 
