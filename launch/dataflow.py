@@ -10,10 +10,10 @@ mounted on the workers under the same paths as here, by a worker image of your o
 
 import os
 import pathlib
-import sys
 from collections.abc import Mapping
 
-from tfrecords import exits, usage
+from launch import build_command
+from tfrecords import exits
 
 SETUP = pathlib.Path(__file__).parents[1] / "setup.py"
 
@@ -44,14 +44,7 @@ def options(environment: Mapping[str, str]) -> list[str]:
 
 def main() -> None:
     """Becomes the build."""
-    words = sys.argv[1:]
-    end = words.index("--") if "--" in words else len(words)
-    command = [sys.executable, "-m", "data_pipeline.build", *words[:end]]
-    if usage.asks_for_help(words):
-        print(__doc__, flush=True)
-    else:
-        command += ["--", *options(os.environ), *words[end + 1 :]]
-    os.execv(sys.executable, command)  # noqa: S606 - it is this project's own command
+    build_command.run_with(lambda: options(os.environ), __doc__)
 
 
 if __name__ == "__main__":

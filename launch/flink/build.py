@@ -3,11 +3,9 @@
 The flags are those of data_pipeline.build; further options of Beam come after a bare --.
 """
 
-import os
-import sys
-
+from launch import build_command
 from launch.flink import cluster, start
-from tfrecords import exits, usage
+from tfrecords import exits
 
 
 def options(ports: dict[str, int]) -> list[str]:
@@ -23,14 +21,7 @@ def options(ports: dict[str, int]) -> list[str]:
 
 def main() -> None:
     """Becomes the build."""
-    words = sys.argv[1:]
-    end = words.index("--") if "--" in words else len(words)
-    command = [sys.executable, "-m", "data_pipeline.build", *words[:end]]
-    if usage.asks_for_help(words):
-        print(__doc__, flush=True)
-    else:
-        command += ["--", *options(cluster.ports_of(start.RUN)), *words[end + 1 :]]
-    os.execv(sys.executable, command)  # noqa: S606 - it is this project's own command
+    build_command.run_with(lambda: options(cluster.ports_of(start.RUN)), __doc__)
 
 
 if __name__ == "__main__":
