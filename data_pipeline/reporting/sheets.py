@@ -16,12 +16,12 @@ def sheet(rows: Sequence[Sequence[bytes]]) -> bytes:
     """Returns a PNG of JPEGs that this project has written, at most `COLUMNS` in a row."""
     pitch = CELL + GAP
     size = COLUMNS * pitch - GAP, max(1, len(rows)) * pitch - GAP
-    sheet = Image.new("RGB", size, _PAPER)
+    picture = Image.new("RGB", size, _PAPER)
     for row, jpegs in enumerate(rows):
         for column, jpeg in enumerate(jpegs[:COLUMNS]):
-            sheet.paste(_cell(jpeg), (column * pitch, row * pitch))
+            picture.paste(_cell(jpeg), (column * pitch, row * pitch))
     buffer = io.BytesIO()
-    sheet.save(buffer, format="PNG", compress_level=1)  # the others take three times as long
+    picture.save(buffer, format="PNG", compress_level=1)  # the others take three times as long
     return buffer.getvalue()
 
 

@@ -11,7 +11,7 @@ from typing import IO, Self
 
 from data_pipeline.images import image_policy
 from data_pipeline.references import UNREADABLE
-from data_pipeline.sources.locations import File, Location, ZipMember
+from data_pipeline.sources.locations import MEMBER_SIGNATURE, File, Location, ZipMember
 from tfrecords import exits
 
 _ENCRYPTED = 0x1  # the flag bit of a zip member
@@ -20,7 +20,6 @@ _UTF8 = 0x800  # the flag bit of a zip member whose name says it is UTF-8
 # Of a member in an archive's directory: signature, flag bits, lengths of name, extra and comment.
 _DIRECTORY_HEADER = struct.Struct("<4s4xH18xHHH12x")
 _DIRECTORY_SIGNATURE = b"PK\x01\x02"
-_MEMBER_SIGNATURE = b"PK\x03\x04"
 LINKED_FOLDER = "linked_folder"
 
 
@@ -91,7 +90,7 @@ def _unreadable(source: pathlib.Path, error: Exception) -> exits.DataError:
 
 def _begins_as_archive(source: pathlib.Path) -> bool:
     with source.open("rb") as file:
-        return file.read(len(_MEMBER_SIGNATURE)) == _MEMBER_SIGNATURE
+        return file.read(len(MEMBER_SIGNATURE)) == MEMBER_SIGNATURE
 
 
 def named(

@@ -18,8 +18,8 @@ from typing import ClassVar, Protocol
 from data_pipeline.sample import painter
 from tfrecords import example, exits, framing
 
-_LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip member: lengths of name and extra
-_LOCAL_SIGNATURE = b"PK\x03\x04"
+MEMBER_SIGNATURE = b"PK\x03\x04"  # that a member of a zip archive begins with
+_LOCAL_HEADER = struct.Struct("<26xHH")  # of a member: lengths of name and extra
 _OPEN_ARCHIVES = 8  # that stay open; opening one costs as much as reading an image
 
 # Of a photograph on a local disk: to open, read, hash, decode, scale down and encode it.
@@ -97,7 +97,7 @@ class ZipMember:
         """Reads the member as it lies in the archive; less than that where the archive ends."""
         archive = _opened(self.archive)
         header = archive.read(self.offset, _LOCAL_HEADER.size)
-        if not header.startswith(_LOCAL_SIGNATURE) or len(header) < _LOCAL_HEADER.size:
+        if not header.startswith(MEMBER_SIGNATURE) or len(header) < _LOCAL_HEADER.size:
             raise OSError(f"no member begins at byte {self.offset} of {self.archive.path}")
         start = self.offset + _LOCAL_HEADER.size + sum(_LOCAL_HEADER.unpack(header))
         return archive.read(start, self.compressed_size)
