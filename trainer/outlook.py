@@ -149,7 +149,7 @@ def _phase(
         "optimizer_bytes": estimated.optimizer,
         "activations_bytes_per_example": estimated.activations_per_example,
         "remat": config.remat and phase.first_layer is not None,
-        "remat_saves": bool(phases.cuts(classifier)),
+        "remat_saves": classifier.parts is not None or bool(phases.cuts(classifier)),
         "per_replica_batch_size": local,
         "micro_batch": choice.size,
         "planned_bytes": estimated.total(choice.size, in_pieces=choice.size < local),

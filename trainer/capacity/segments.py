@@ -31,8 +31,11 @@ def choose(operations: Sequence[memory.Operation], places: Collection[int]) -> t
     bottlenecks = _bottlenecks(operations, places)
     best: tuple[int, ...] = ()
     least = WORTH * memory.peak_bytes_per_example(operations)
+    needed = memory.kept_until(operations)
+    kept = [op.num_bytes if op.output in needed else 0 for op in operations]
     counts = range(2, len(bottlenecks) + 1)
-    for cuts in dict.fromkeys(_cut(operations, bottlenecks, count) for count in counts):
+    for indices in dict.fromkeys(_cut(kept, bottlenecks, count) for count in counts):
+        cuts = tuple(operations[index].output for index in indices)
         if len(cuts) > 1 and (peak := memory.peak_bytes_per_example(operations, cuts)) < least:
             best, least = cuts, peak
     return best
@@ -56,15 +59,17 @@ def _bottlenecks(operations: Sequence[memory.Operation], places: Collection[int]
     return found
 
 
-def _cut(
-    operations: Sequence[memory.Operation], bottlenecks: Sequence[int], count: int
-) -> tuple[int, ...]:
-    """Returns the cuts for about so many segments, all of which would keep about as much."""
-    needed = memory.kept_until(operations)
-    kept = [op.num_bytes if op.output in needed else 0 for op in operations]
+def _cut(kept: Sequence[int], bottlenecks: Sequence[int], count: int) -> tuple[int, ...]:
+    """Returns which of the bottlenecks to cut at for about so many segments, all about as large.
+
+    Args:
+      kept: the bytes that are kept of each operation where nothing is cut.
+      bottlenecks: the indices of operations.
+      count: of the segments.
+    """
     enough = sum(kept[bottlenecks[0] + 1 :]) / count
     cuts = list(bottlenecks[:1])
     for index in bottlenecks[1:]:
         if sum(kept[cuts[-1] + 1 : index + 1]) >= enough:
             cuts.append(index)
-    return tuple(operations[index].output for index in cuts)
+    return tuple(cuts)
