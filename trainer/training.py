@@ -64,7 +64,8 @@ def train_and_evaluate(config: configs.TrainConfig) -> dict[str, Any]:
         strategy = joining.join(config, source, stop, heart)
         team = agreement.Workers(strategy)
         if team.count > 1 and not heart.is_supervised:
-            held.enter_context(watchdog.Watchdog(f"Worker {team.index} of {team.count}", heart))
+            name = f"Worker {team.index} of {team.count}"
+            held.enter_context(watchdog.Watchdog(name, heart).watching())
         # What a run reckons in is noted and stays, on whatever GPU it is taken up.
         reckons_in = precision.of_all_workers(config.precision, team.smallest)
         config = dataclasses.replace(config, precision=reckons_in)

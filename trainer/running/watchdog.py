@@ -6,6 +6,7 @@ in each of them follows its signs of life, and is as patient as a supervisor wou
 them again.
 """
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -13,9 +14,7 @@ import sys
 import threading
 import time
 import traceback
-import types
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Iterator
 
 from trainer.running import patience, pulse
 
@@ -24,7 +23,7 @@ _PACKAGE = pathlib.Path(__file__).parents[1]
 
 
 class Watchdog:
-    """Watches while it is entered.
+    """Watches over this process.
 
     Args:
       name: of the worker.
@@ -50,21 +49,18 @@ class Watchdog:
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Self:
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Inside, it watches."""
         self._last = time.time()
         self._heart.listener = self._note
         self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
-        self._heart.listener = None
-        self._is_over.set()
-        self._thread.join()
+        try:
+            yield
+        finally:
+            self._heart.listener = None
+            self._is_over.set()
+            self._thread.join()
 
     def _note(self, sign: str) -> None:
         if sign in (pulse.STEP, pulse.LONG):

@@ -36,7 +36,7 @@ def test_one_that_gets_no_further_says_where_it_stands_and_ends(ended, capsys):
     heart = pulse.Pulse()
     with (
         pytest.raises(EndedError),
-        watchdog.Watchdog("Worker 1 of 2", heart, least_seconds=0.05),
+        watchdog.Watchdog("Worker 1 of 2", heart, least_seconds=0.05).watching(),
     ):
         heart.tell(pulse.STEP)
         faults.Faults(faults.parse("hang@step=0")).before_step(0)
@@ -59,7 +59,7 @@ def test_what_is_suspended_is_not_taken_to_hang(ended, sign):
         return next(times)
 
     heart = pulse.Pulse()
-    with watchdog.Watchdog("Worker 0 of 2", heart, clock=clock):
+    with watchdog.Watchdog("Worker 0 of 2", heart, clock=clock).watching():
         heart.tell(sign)
         heart.tell(pulse.SIZE, 4, 8)
         for _ in range(10):
