@@ -68,7 +68,8 @@ class ModelSpec:
         if not self.head_units and (self.feature_dropout or self.head_batch_norm):
             flag = "--feature_dropout" if self.feature_dropout else "--head_batch_norm"
             raise exits.UsageError(
-                f"{flag} is for a head with --head_units, such as 512. Received: none."
+                f"{flag} is for a head with dense layers. Add --head_units, such as 512, or leave "
+                "it out."
             )
 
     @classmethod

@@ -257,7 +257,7 @@ def test_feature_maps_are_averaged_or_flattened(tiny_backbone, head, features):
     "options", [{"feature_dropout": 0.5}, {"head_batch_norm": True}], ids=lambda o: next(iter(o))
 )
 def test_what_belongs_to_dense_layers_is_refused_without_them(options):
-    with pytest.raises(exits.UsageError, match=f"--{next(iter(options))} is for a head with --h"):
+    with pytest.raises(exits.UsageError, match=f"{next(iter(options))} is for .* Add --head_units"):
         models.ModelSpec("cnn", 16, 1, **options)
 
 
