@@ -1,0 +1,55 @@
+"""What the READMEs say can be typed and followed."""
+
+import importlib
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "*/README.md", "*/*/README.md")
+    for path in ROOT.glob(pattern)
+    if not path.relative_to(ROOT).parts[0].startswith(".")
+)
+COMMANDS = (
+    *("data_pipeline.build", "data_pipeline.explore", "data_pipeline.repair"),
+    *("data_pipeline.verify", "trainer.main", "trainer.plan", "trainer.evaluate"),
+    *("trainer.compare", "trainer.find_learning_rate", "trainer.augment.__main__", "launch.sweep"),
+)
+OF_OTHERS = {
+    *("flagfile", "help"),  # absl
+    *("runner", "job_endpoint", "flink_master", "environment_type"),  # Beam
+    *("flink_job_server_jar", "spark_job_server_jar"),
+    *("logdir", "extra", "universal", "python-version", "generate-hashes", "no-header"),
+}
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+FLAG = re.compile(r"(?<![\w-])--([a-z][\w-]+)")
+
+
+@pytest.fixture(scope="module")
+def flags() -> set[str]:
+    names = set(OF_OTHERS)
+    for command in COMMANDS:
+        found = importlib.import_module(command).FLAGS
+        names |= set(found) | {f"no{name}" for name in found}
+    return names
+
+
+def ids(page: pathlib.Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_what_a_page_links_to_is_there(page):
+    assert [
+        link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if "benchmarks" not in page.parts], ids=ids
+)
+def test_the_flags_on_a_page_are_those_of_a_command(page, flags):
+    assert set(FLAG.findall(page.read_text())) - flags == set()
