@@ -120,13 +120,14 @@ def choose(
 
     1. that of `--micro_batch`, or with `auto` the one that is planned to fit;
     2. that of the checkpoint, so that a run goes on with what it was stopped with;
-    3. with `auto`, in a phase that starts, the one remembered from an earlier run.
+    3. with `auto`, where there is none in a checkpoint, the one remembered from an earlier run.
 
     Args:
       config: of the run.
       estimated: of the phase.
       num_replicas: on as many devices.
-      saved: in the phase's checkpoint; 0 in one that starts.
+      saved: in the phase's checkpoint; 0 in one that starts, or that goes on with `--remat` where
+        it was without, or the other way round.
       remembered_size: of an earlier run, if any.
     """
     local = config.global_batch_size // num_replicas

@@ -33,6 +33,7 @@ class Counters(tf.Module):
       plateau_epochs: since it did, or the learning rate was last lowered for want of it.
       loss_sum, accuracy_sum, skipped: over the steps of the epoch.
       micro_batch: of the phase, 0 before it is chosen.
+      recomputes: 1 where that was chosen for activations that are computed again, else 0.
       skipped_in_a_row: up to now.
       skipped_steps, overflowed_steps, rollbacks: of all phases.
       rate_scale: what the phase's learning rate is multiplied with.
@@ -52,6 +53,7 @@ class Counters(tf.Module):
             "plateau_epochs",
             "skipped",
             "micro_batch",
+            "recomputes",
             "out_of_memory_retries",
             "skipped_in_a_row",
             "skipped_steps",

@@ -132,6 +132,7 @@ class PhaseLoop:
         size = self.micro_batch.size
         self._train_step.micro_batch = size
         self._run.counters.micro_batch.assign(size)
+        self._run.counters.recomputes.assign(self._sizing.recomputes)
         self._run.pulse.tell(pulse.SIZE, size, self._sizing.per_replica_batch_size)
 
     def _note_smaller_micro_batch(self, size: int) -> None:

@@ -27,6 +27,11 @@ class Sizing:
         run = self._run
         return strategies.per_replica_batch_size(run.strategy, run.task.config.global_batch_size)
 
+    @property
+    def recomputes(self) -> int:
+        """1 where activations are computed again, so that larger sizes fit, else 0."""
+        return int(self._run.classifier.parts is not None)
+
     def choose(self) -> planning.Choice:
         """Returns the size that the phase starts or goes on with, the same in all workers."""
         run = self._run
@@ -35,7 +40,7 @@ class Sizing:
             config,
             planning.estimate(config, run.classifier, replicas, on_features=run.trains_on_features),
             num_replicas=replicas,
-            saved=int(run.counters.micro_batch),
+            saved=self._saved(),
             remembered_size=remembered.read(self._key, remembered.default_path()),
         )
         left = remembered.read(self._key_of_run, remembered.default_path())
@@ -50,6 +55,11 @@ class Sizing:
         if size < choice.size:
             choice = planning.Choice(size, "another worker has no memory for more")
         return choice
+
+    def _saved(self) -> int:
+        """Returns the size in the checkpoint; 0 if it tells nothing of activations as kept now."""
+        counters = self._run.counters
+        return int(counters.micro_batch) if int(counters.recomputes) == self.recomputes else 0
 
     def keep(self, size: int) -> None:
         """Keeps a size at which memory suffices for this phase and those of other runs like it."""

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tests import tiny
 from tfrecords import exits
 from trainer import bundle, training
-from trainer.capacity import segments
+from trainer.capacity import planning, segments
 from trainer.reporting import events
 from trainer.running import interruption, loss_scale
 from trainer.scoring import evaluation
@@ -56,6 +56,13 @@ def test_all_that_a_run_can_be_told_is_resumed_to_the_same_bits(
     monkeypatch.setattr(loss_scale, "GROWS_AFTER", 4)
     monkeypatch.setattr(segments, "WORTH", 10)  # of so small a network nothing is, by itself
     monkeypatch.setenv("TRAINER_FAULTS", "nan@step=2,replica=1")
+    choose, saved_sizes = planning.choose, []
+
+    def watched(*args, saved, **options):
+        saved_sizes.append(saved)
+        return choose(*args, saved=saved, **options)
+
+    monkeypatch.setattr(planning, "choose", watched)
     changes = {"model": tiny_backbone, **ALL_AT_ONCE}
     whole = training.train_and_evaluate(make_config(**changes, run_dir=str(tmp_path / "whole")))
     assert "computed again" in capsys.readouterr().out
@@ -75,6 +82,7 @@ def test_all_that_a_run_can_be_told_is_resumed_to_the_same_bits(
     assert resumed["weights_sha256"] == whole["weights_sha256"]
     assert resumed["validation"] == whole["validation"]
     assert (resumed["skipped_steps"], resumed["precision"]) == (1, "float16")
+    assert saved_sizes == [0, 0, 4, 4]  # of the whole run, and of the three that make one
     lines = [line for line in events.read_metrics(tmp_path / "run") if line["split"] == "train"]
     assert max(line["loss_scale"] for line in lines) > 2.0**15
 
