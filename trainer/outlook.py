@@ -29,10 +29,13 @@ class OutlookConfig:
         None, 1, 100_000, "Devices of the training; default: those of --strategy here."
     )
     num_classes: int | None = settings.number(
-        None, 2, 1_000_000, "Classes of the model; default: those of the dataset."
+        None, 2, 1_000_000, "Classes of the model; default: those of the dataset if it is there."
     )
     num_examples: int | None = settings.number(
-        None, 1, 1 << 40, "Examples of the training split; default: those of the dataset."
+        None,
+        1,
+        1 << 40,
+        "Examples of the training split; default: those of the dataset if it is there.",
     )
     probe: bool = settings.switch(True, "Time a few steps here, for the time of an epoch.")
     json: bool = settings.switch(False, "Print JSON, for programs.")
@@ -44,17 +47,19 @@ class OutlookConfig:
 def look(config: configs.TrainConfig, asked: OutlookConfig) -> dict[str, Any]:
     """Returns by phase what a training will take.
 
-    The dataset is asked for what is not given, if it is there. The model is made with random
-    weights, so that nothing is downloaded.
+    The dataset is asked for what is not given. Where it is not there, as before its build or on
+    another machine, defaults stand for that, and `without_dataset` says why. The model is made with
+    random weights, so that nothing is downloaded.
 
     Args:
       config: of the training.
       asked: what is not to be as on this machine, or not as in the dataset.
 
     Raises:
-      UsageError: the model cannot be made, or the replicas do not divide the batch.
+      UsageError: the model cannot be made, the replicas do not divide the batch, or `--data_dir`
+        is a file.
     """
-    source = _dataset(config)
+    source, absence = _dataset(config)
     size = config.image_size or (source.manifest.image_size if source else DEFAULT_IMAGE_SIZE)
     num_classes, num_examples = _counts(config, asked, source)
     replicas = asked.num_replicas or strategies.num_replicas(
@@ -68,6 +73,7 @@ def look(config: configs.TrainConfig, asked: OutlookConfig) -> dict[str, Any]:
     phases.check(run_phases, classifier)
     available = planning.device_memory(config, replicas)
     return {
+        "without_dataset": absence if _asks_dataset(config, asked) else None,
         "model": config.model,
         "image_size": size,
         "num_classes": num_classes,
@@ -110,11 +116,17 @@ def _check_batch(global_batch_size: int, replicas: int, num_examples: int | None
         )
 
 
-def _dataset(config: configs.TrainConfig) -> dataset.Dataset | None:
+def _dataset(config: configs.TrainConfig) -> tuple[dataset.Dataset | None, str | None]:
+    """Returns the dataset, or why there is none."""
     try:
-        return dataset.find(pathlib.Path(config.data_dir), config.dataset, config.version)
-    except (exits.DataError, exits.UsageError):
-        return None
+        return dataset.find(pathlib.Path(config.data_dir), config.dataset, config.version), None
+    except exits.DataError as error:
+        return None, str(error)
+
+
+def _asks_dataset(config: configs.TrainConfig, asked: OutlookConfig) -> bool:
+    """Tells whether flags leave something to the dataset."""
+    return None in (config.image_size, asked.num_classes, asked.num_examples)
 
 
 def _phase(

@@ -1,4 +1,8 @@
-"""Says what a training will take, on any machine: python -m trainer.plan --model=xception."""
+"""Says what a training will take, on any machine: python -m trainer.plan --model=xception.
+
+The dataset need not be there, but the first line says so; then --image_size, --num_classes and
+--num_examples tell what it would have told.
+"""
 
 # The flags and one call; the program is `outlook.look`.
 

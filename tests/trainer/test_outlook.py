@@ -24,6 +24,7 @@ def look(tmp_path):
 def test_a_dataset_gives_classes_size_and_steps(tmp_path, look):
     tiny.write(tmp_path, class_names=("a", "b", "c"))
     found = look(global_batch_size=8)
+    assert found["without_dataset"] is None
     assert found["image_size"] == 16
     assert found["num_classes"] == 3
     assert found["steps_per_epoch"] == 6
@@ -58,6 +59,24 @@ def test_what_is_computed_again_is_planned_where_a_backbone_trains(
     assert found["fine_tune"]["remat_saves"]
     kept = look(model=tiny_backbone, image_size=16, fine_tune_epochs=1)["phases"]["fine_tune"]
     assert (kept["remat"], kept["remat_saves"]) == (False, True)
+
+
+def test_a_dataset_that_is_not_there_is_named_beside_those_that_are(tmp_path, look):
+    tiny.write(tmp_path)
+    found = look(dataset="tyni", image_size=16)
+    assert "There is no dataset 'tyni'" in found["without_dataset"]
+    assert "(there: tiny)" in found["without_dataset"]
+
+
+def test_a_dataset_is_not_missed_where_flags_say_all(look):
+    asked = {"num_classes": 2, "num_examples": 64}
+    assert look(asked, image_size=16)["without_dataset"] is None
+
+
+def test_a_data_dir_that_is_a_file_is_refused(tmp_path, look):
+    (tmp_path / "file").touch()
+    with pytest.raises(exits.UsageError, match="--data_dir must be a directory"):
+        look(data_dir=str(tmp_path / "file"))
 
 
 def test_without_a_number_of_examples_there_are_no_steps(look):

@@ -40,11 +40,17 @@ def test_the_flag_file_of_a_training_is_understood(plan, tmp_path):
 
 
 def test_people_get_lines(plan):
-    text = plan("--image_size=32", "--noprobe", "--num_classes=2", "--device_memory_gb=16")
+    known = ["--image_size=32", "--num_classes=2", "--num_examples=64"]
+    text = plan(*known, "--noprobe", "--device_memory_gb=16")
     assert text.startswith(
         "cnn at 32 px, 2 classes, float32 | global batch 64 | 1 replica, 16.0 GB each"
     )
     assert text.count("\n") == 4
+
+
+def test_people_read_first_that_there_is_no_dataset(plan, tmp_path):
+    text = plan("--image_size=32", f"--data_dir={tmp_path}", "--dataset=typo", "--noprobe")
+    assert text.startswith("WITHOUT A DATASET. There is no dataset 'typo' in ")
 
 
 def test_each_field_is_a_flag(entry):

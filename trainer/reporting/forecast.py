@@ -13,16 +13,25 @@ def as_text(found: dict[str, Any]) -> str:
         else "steps per epoch: build the dataset, or give --num_examples"
     )
     replicas = "1 replica" if found["replicas"] == 1 else f"{found['replicas']} replicas"
-    lines = [
+    lines = [] if found["without_dataset"] is None else [_without_dataset(found)]
+    lines.append(
         f"{found['model']} at {found['image_size']} px, {found['num_classes']} classes, "
         f"{found['precision']} | global batch {found['global_batch_size']:,}"
         f" | {replicas}, {known} | {steps_line}"
-    ]
+    )
     usable = found["usable_bytes"]
     limit = "" if usable is None else f" of {_size(usable)} usable"
     for name, phase in found["phases"].items():
         lines += _phase_lines(name, phase, limit)
     return "\n".join(lines)
+
+
+def _without_dataset(found: dict[str, Any]) -> str:
+    return (
+        f"WITHOUT A DATASET. {found['without_dataset']}\n"
+        f"What follows is for images of {found['image_size']} px in {found['num_classes']} classes;"
+        " --image_size, --num_classes and --num_examples plan for others.\n"
+    )
 
 
 def _phase_lines(name: str, phase: dict[str, Any], limit: str) -> list[str]:

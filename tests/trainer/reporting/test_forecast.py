@@ -21,6 +21,7 @@ PHASE = {
     "seconds_for_features_here": None,
 }
 FOUND = {
+    "without_dataset": None,
     "model": "xception",
     "image_size": 224,
     "num_classes": 2,
@@ -48,6 +49,17 @@ def test_people_read_what_a_training_takes():
         "  an epoch takes about 5 minutes on devices like this machine's: of a few steps, without "
         "input; right within a factor of two",
     ]
+
+
+def test_a_plan_without_a_dataset_says_so_before_all_else():
+    lines = _lines({**FOUND, "without_dataset": "There is no dataset 'typo' in data (there: a)."})
+    assert lines[:3] == [
+        "WITHOUT A DATASET. There is no dataset 'typo' in data (there: a).",
+        "What follows is for images of 224 px in 2 classes; --image_size, --num_classes and "
+        "--num_examples plan for others.",
+        "",
+    ]
+    assert lines[3:] == _lines()
 
 
 def test_what_nobody_knows_is_said():
