@@ -145,6 +145,14 @@ def test_every_replica_has_its_part_of_each_batch():
     ]
 
 
+def test_replicas_are_given_what_is_of_no_width_too():
+    strategy = strategies.make("mirrored", logical_cpus=2)
+    batches = _batches().map(lambda batch: {**batch, "noise": batch["noise"][:, :0]})
+    chunk = next(iter(several_steps.chunks(strategy, batches, 3)))
+    parts = strategy.experimental_local_results(chunk["noise"])
+    assert [part.shape for part in parts] == [(3, 4, 0), (3, 4, 0)]
+
+
 def test_it_is_for_replicas_of_this_process():
     for name in ("default", "one_device", "mirrored"):
         assert several_steps.can_run_on(strategies.make(name, logical_cpus=2))
