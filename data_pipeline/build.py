@@ -40,7 +40,13 @@ def parse_flags(argv: list[str]) -> list[str]:
       UsageError: a word before `--` is no flag, or one after it is no option of Beam.
     """
     end = argv.index("--") if "--" in argv else len(argv)
-    usage.parse(FLAGS, argv[:end], __doc__, "Beam's options come after a --.")
+    usage.parse(
+        FLAGS,
+        argv[:end],
+        __doc__,
+        "Beam's options come after a --.",
+        titles=settings.titles(BuildConfig),
+    )
     strict_options.parse(argv[end + 1 :])
     return [argv[0], *argv[end + 1 :]]
 

@@ -25,6 +25,7 @@ class BuildConfig:
       UsageError: a value is out of range, or two contradict each other.
     """
 
+    _source = settings.Section("The source")
     dataset: str = settings.text("sample", "The name of the dataset that is built.")
     layout: str | None = settings.text(
         None, f"How the source lies on disk: {', '.join(LAYOUTS)}; default: as the dataset's name."
@@ -48,6 +49,8 @@ class BuildConfig:
     label_values: str | None = settings.text(
         None, "Of image_csv: which classes labels stand for, such as 0=real,1=fake."
     )
+
+    _result = settings.Section("The dataset")
     data_dir: str = settings.text("data", "The directory that datasets are built in.")
     version: str = settings.text("1.0.0", "The dataset's version.")
     image_size: int | None = settings.number(
@@ -82,6 +85,8 @@ class BuildConfig:
     max_reject_fraction: float = settings.number(
         0.05, 0, 1, "Share of files that may be rejected; with more, nothing is published."
     )
+
+    _videos = settings.Section("Videos")
     frames_per_video: int = settings.number(
         10, 1, 1000, "Frames of a video, spread evenly over its time."
     )
@@ -99,6 +104,8 @@ class BuildConfig:
         "The largest side of a square around a face in pixels; larger ones are scaled down.",
     )
     max_faces: int = settings.number(1, 1, 64, "Faces of a frame, the largest first.")
+
+    _build = settings.Section("The build")
     num_workers: int = settings.number(
         0, 0, 1024, "Processes that open files; 0 chooses by the work and the machine."
     )

@@ -1,7 +1,8 @@
 """The fields of a command's configuration: default, limits and explanation, each said once.
 
-A configuration is a frozen dataclass whose fields are made by the functions here. `check` refuses
-what is out of range, `define` makes the flags of the command, and `read` the configuration of them.
+A configuration is a frozen dataclass whose fields are made by the functions here, with a `Section`
+before those that belong together. `check` refuses what is out of range, `define` makes the flags of
+the command, and `read` the configuration of them.
 """
 
 import dataclasses
@@ -16,6 +17,21 @@ from tfrecords import exits
 _EXPLANATION, _CHOICES, _RANGE = "explanation", "choices", "range"
 
 Config = TypeVar("Config")
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """What the fields after it are about, up to the next section.
+
+    It stands among the fields as an attribute of the class, without a type.
+
+    Attributes:
+      title: what `--help` says above them.
+      is_of_result: whether they decide what comes out, and not only how.
+    """
+
+    title: str
+    is_of_result: bool = False
 
 
 def text(default: str | None, explanation: str) -> Any:
@@ -42,6 +58,23 @@ def _field(default: Any, explanation: str, limits: Mapping[str, Any] | None = No
     return dataclasses.field(
         default=default, metadata={_EXPLANATION: explanation, **(limits or {})}
     )
+
+
+def sections(config_class: type) -> dict[Section, list[str]]:
+    """Returns the names of the fields of each section, in their order."""
+    names = {field.name for field in _flags_of(config_class)}
+    found: dict[Section, list[str]] = {}
+    for name, value in vars(config_class).items():
+        if isinstance(value, Section):
+            found[value] = []
+        elif name in names and found:
+            found[next(reversed(found))].append(name)
+    return found
+
+
+def titles(config_class: type) -> dict[str, list[str]]:
+    """Returns the names of the flags under each title, as `usage.parse` takes them."""
+    return {section.title: names for section, names in sections(config_class).items()}
 
 
 def check(config: Any) -> None:

@@ -4,7 +4,8 @@ import contextlib
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from tfrecords import exits
@@ -13,6 +14,8 @@ _HELP = {"--help", "-help", "--helpfull", "--helpshort", "-h", "-?"}
 _END = "--flagfile=FILE takes flags from a file."
 _COLUMN, _WIDTH = 29, 100  # characters: where the explanations begin, and where they end at most
 _NARROWEST = 60  # a terminal for which they are still broken
+Titles = Mapping[str, Sequence[str]]  # of sections, with the names of their flags
+_UNTITLED: Titles = types.MappingProxyType({})
 _KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
@@ -42,7 +45,14 @@ class FlagValues(Protocol):
         ...
 
 
-def parse(values: FlagValues, argv: Sequence[str], doc: str | None, hint: str = "") -> list[str]:
+def parse(
+    values: FlagValues,
+    argv: Sequence[str],
+    doc: str | None,
+    hint: str = "",
+    *,
+    titles: Titles = _UNTITLED,
+) -> list[str]:
     """Parses the flags of a command that takes nothing else; answers and leaves if asked for help.
 
     Args:
@@ -50,6 +60,7 @@ def parse(values: FlagValues, argv: Sequence[str], doc: str | None, hint: str = 
       argv: the words of the command line, the program first.
       doc: says what the command does.
       hint: a sentence for whoever gave a word that is no flag.
+      titles: of sections, with the names of the flags that stand under them in the help.
 
     Returns:
       The program.
@@ -57,7 +68,7 @@ def parse(values: FlagValues, argv: Sequence[str], doc: str | None, hint: str = 
     Raises:
       UsageError: a word is no flag.
     """
-    words = _words(values, argv, doc)
+    words = _words(values, argv, doc, titles)
     if words:
         raise exits.UsageError(f"Flags begin with --. Received: {' '.join(words)}. {hint}".strip())
     return [argv[0]]
@@ -117,10 +128,13 @@ def asks_for_help(argv: Sequence[str]) -> bool:
     return not _HELP.isdisjoint(argv)
 
 
-def _words(values: FlagValues, argv: Sequence[str], doc: str | None) -> list[str]:
+def _words(
+    values: FlagValues, argv: Sequence[str], doc: str | None, titles: Titles = _UNTITLED
+) -> list[str]:
     flags = [values[name] for name in values]
     if asks_for_help(argv):
-        print(text(flags, doc, shutil.get_terminal_size((_WIDTH, 0)).columns), flush=True)
+        columns = shutil.get_terminal_size((_WIDTH, 0)).columns
+        print(text(flags, doc, columns, titles), flush=True)
         sys.exit(exits.DONE)
     for flag in flags:
         flag.parser = _Parser(flag.parser)
@@ -159,18 +173,25 @@ def _files_told() -> Iterator[None]:
         ) from error
 
 
-def text(flags: Iterable[Flag], doc: str | None, columns: int = _WIDTH) -> str:
+def text(
+    flags: Sequence[Flag], doc: str | None, columns: int = _WIDTH, titles: Titles = _UNTITLED
+) -> str:
     """Returns the help of a command: what it does, and a line or more for each of its flags.
 
     Args:
       flags: of the command.
       doc: says what it does.
       columns: of the terminal, in characters.
+      titles: of sections, with the names of their flags; flags of no section stand before them.
     """
     width = max(_NARROWEST, min(_WIDTH, columns))
-    entries = [_entry(flag, width) for flag in flags]
-    shown = ["\n".join(entries), _END] if entries else []
-    return "\n\n".join([(doc or "").strip(), *shown])
+    entries = {flag.name: _entry(flag, width) for flag in flags}
+    of_sections = [
+        "\n".join([f"{title}:", *(entries.pop(name) for name in names)])
+        for title, names in titles.items()
+    ]
+    others = ["\n".join(entries.values())] if entries else []
+    return "\n\n".join([(doc or "").strip(), *others, *of_sections, *([_END] if flags else [])])
 
 
 def _entry(flag: Flag, width: int) -> str:

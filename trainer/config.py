@@ -20,8 +20,7 @@ class TrainConfig:
       UsageError: a value is out of range, or two contradict each other.
     """
 
-    # Where the data are, and where the run goes.
-    data_dir: str = settings.text("data", "The directory that datasets are built in.")
+    _data = settings.Section("The data", is_of_result=True)
     dataset: str = settings.text("sample", "The dataset's name.")
     version: str | None = settings.text(None, "Its version; by default the highest.")
     target: str = settings.text("label", "What is learnt: label, or a further target.")
@@ -31,31 +30,27 @@ class TrainConfig:
         0.9,
         "Share of the training groups to validate on, where there is no validation split.",
     )
+    shuffle_labels: bool = settings.switch(
+        False, "Draw labels by lot: an AUC far from .5 is a leak."
+    )
+
+    _places = settings.Section("The directories")
+    data_dir: str = settings.text("data", "The directory that datasets are built in.")
     run_dir: str | None = settings.text(
         None, "The run's directory; default: runs/<dataset>_<target>_<model>."
     )
-    # The devices.
-    strategy: str = settings.choice("default", choices.STRATEGIES, "The devices")
-    devices: str = settings.text(
-        "", "The GPUs, or devices of the CPU, to train on, by index: 0,2; default: all."
-    )
-    logical_cpus: int = settings.number(
-        2, 1, 64, "Devices made of the CPU where several are asked for and there is no GPU."
-    )
-    # The model.
+
+    _model = settings.Section("The model", is_of_result=True)
     model: str = settings.choice("cnn", backbones.BACKBONES, "The model")
-    alpha: float = settings.number(1.0, 0.1, 2, "The width of mobilenet_v2.")
-    scaling: str = settings.choice(
-        "own", choices.SCALINGS, "What a network that starts from random weights sees"
-    )
     weights: str | None = settings.text(
         None, "What the backbone starts from: imagenet, none, or the path of a weights file."
     )
+    alpha: float = settings.number(1.0, 0.1, 2, "The width of mobilenet_v2.")
     image_size: int | None = settings.number(
         None, 8, 4096, "Side of the model's images; default: as the dataset's."
     )
-    dropout: float = settings.number(
-        0.2, 0, 0.95, "The share of values dropped before the last layer."
+    scaling: str = settings.choice(
+        "own", choices.SCALINGS, "What a network that starts from random weights sees"
     )
     head: str = settings.choice("gap", choices.HEADS, "What makes features of the backbone's maps")
     head_units: str = settings.text("", "Units of dense layers before the last: 512, 2048,2048.")
@@ -63,13 +58,13 @@ class TrainConfig:
     feature_dropout: float = settings.number(
         0.0, 0, 0.95, "The share of features dropped before --head_units."
     )
+    dropout: float = settings.number(
+        0.2, 0, 0.95, "The share of values dropped before the last layer."
+    )
     logits: str = settings.choice(
         choices.AUTO,
         choices.LOGITS,
         "The outputs: auto means one logit for two classes, else one for each",
-    )
-    precision: str = settings.choice(
-        choices.AUTO, choices.PRECISIONS, "What the model reckons in; auto goes by the GPU"
     )
     batch_norm: str = settings.choice(
         choices.AUTO,
@@ -77,7 +72,11 @@ class TrainConfig:
         "The backbone's: frozen keeps its statistics, sync learns them over all replicas, local on "
         "each by itself; auto is frozen where the weights are pretrained, else sync",
     )
-    # The training.
+    precision: str = settings.choice(
+        choices.AUTO, choices.PRECISIONS, "What the model reckons in; auto goes by the GPU"
+    )
+
+    _phases = settings.Section("The phases", is_of_result=True)
     epochs: int = settings.number(
         12, 0, 100_000, "Epochs at most; of the head, if there is a backbone."
     )
@@ -87,21 +86,35 @@ class TrainConfig:
         "The first layer to fine-tune: its name or index. Several of them, the last layer of all "
         "first, unfreeze the backbone step by step, each for --fine_tune_epochs.",
     )
+    monitor: str = settings.choice("auc", choices.MONITORS, "Validation metric of the best epoch")
+    patience: int = settings.number(5, 1, 100_000, "Epochs without improvement before stopping.")
+    seed: int = settings.number(
+        0, 0, 2_000_000_000, "Decides order, augmentation, dropout, first weights."
+    )
+
+    _examples = settings.Section("The examples", is_of_result=True)
     global_batch_size: int = settings.number(
         64, 1, 1 << 20, "Examples per step, of all replicas together."
     )
-    micro_batch: str = settings.text(
-        micro_batches.AUTO,
-        "Examples that a replica works on at a time: auto, or a divisor of its part of the batch.",
+    augment: str = settings.choice("flip_crop", choices.AUGMENTATIONS, "Changes of training images")
+    mixup_alpha: float = settings.number(
+        0.0, 0, 10, "Mix images and labels by shares of Beta(alpha, alpha); 0: do not."
     )
-    remat: bool = settings.switch(
-        False,
-        "Keep few activations and compute the others again in the backward pass: less memory, so "
-        "that larger micro-batches fit, for steps that take up to two fifths longer.",
+    balanced_sampling: bool = settings.switch(
+        False, "Show each class equally often; an epoch is as long as before."
     )
-    device_memory_gb: float | None = settings.number(
-        None, 0.01, 100_000, "Memory of each device to plan with; default: what this machine has."
+    class_weights: str = settings.choice(
+        choices.NONE, choices.CLASS_WEIGHTS, "What an example counts by its class"
     )
+    label_smoothing: float = settings.number(
+        0.0, 0, 0.9, "The share of each label that is spread over all classes."
+    )
+    feature_cache: bool = settings.switch(True, "Compute a frozen backbone's features once.")
+    cached_views: int = settings.number(
+        0, 0, 1000, "Augmented forms of each image whose features are computed once, for the head."
+    )
+
+    _optimizer = settings.Section("The optimizer", is_of_result=True)
     optimizer: str = settings.choice("adam", choices.OPTIMIZERS, "The optimizer")
     learning_rate: float = settings.number(3e-3, 0, 10, "The highest learning rate.")
     fine_tune_learning_rate: float = settings.number(
@@ -110,12 +123,10 @@ class TrainConfig:
     layer_decay: float = settings.number(
         1.0, 0.01, 1, "In fine-tuning, the rate of each layer as a share of that of the next."
     )
-    weight_decay: float = settings.number(1e-4, 0, 1, "The weight decay of adamw, sgd and lion.")
-    momentum: float = settings.number(0.9, 0, 0.9999, "The momentum of sgd.")
-    nesterov: bool = settings.switch(False, "Nesterov's momentum, with sgd.")
     schedule: str = settings.choice(
         "cosine", choices.SCHEDULES, "The learning rate after the warm-up"
     )
+    warmup_epochs: float = settings.number(0.5, 0, 1000, "Epochs of linear warm-up.")
     decay_epochs: int = settings.number(
         2,
         1,
@@ -125,36 +136,44 @@ class TrainConfig:
     decay_factor: float = settings.number(
         0.1, 0.001, 0.999, "The share of the learning rate that is left after each of these falls."
     )
-    warmup_epochs: float = settings.number(0.5, 0, 1000, "Epochs of linear warm-up.")
+    weight_decay: float = settings.number(1e-4, 0, 1, "The weight decay of adamw, sgd and lion.")
+    momentum: float = settings.number(0.9, 0, 0.9999, "The momentum of sgd.")
+    nesterov: bool = settings.switch(False, "Nesterov's momentum, with sgd.")
     clip_norm: float = settings.number(1.0, 0, 1e9, "The largest norm of the gradient; 0: any.")
-    label_smoothing: float = settings.number(
-        0.0, 0, 0.9, "The share of each label that is spread over all classes."
-    )
-    class_weights: str = settings.choice(
-        choices.NONE, choices.CLASS_WEIGHTS, "What an example counts by its class"
-    )
-    balanced_sampling: bool = settings.switch(
-        False, "Show each class equally often; an epoch is as long as before."
-    )
-    mixup_alpha: float = settings.number(
-        0.0, 0, 10, "Mix images and labels by shares of Beta(alpha, alpha); 0: do not."
-    )
     ema_momentum: float = settings.number(
         0.0, 0, 0.99999, "Momentum of an average of the weights that is used for them; 0: none."
     )
-    augment: str = settings.choice("flip_crop", choices.AUGMENTATIONS, "Changes of training images")
-    feature_cache: bool = settings.switch(True, "Compute a frozen backbone's features once.")
-    cached_views: int = settings.number(
-        0, 0, 1000, "Augmented forms of each image whose features are computed once, for the head."
+
+    _devices = settings.Section("Devices, memory and speed")
+    strategy: str = settings.choice("default", choices.STRATEGIES, "The devices")
+    devices: str = settings.text(
+        "", "The GPUs, or devices of the CPU, to train on, by index: 0,2; default: all."
+    )
+    logical_cpus: int = settings.number(
+        2, 1, 64, "Devices made of the CPU where several are asked for and there is no GPU."
+    )
+    micro_batch: str = settings.text(
+        micro_batches.AUTO,
+        "Examples that a replica works on at a time: auto, or a divisor of its part of the batch.",
+    )
+    device_memory_gb: float | None = settings.number(
+        None, 0.01, 100_000, "Memory of each device to plan with; default: what this machine has."
+    )
+    remat: bool = settings.switch(
+        False,
+        "Keep few activations and compute the others again in the backward pass: less memory, so "
+        "that larger micro-batches fit, for steps that take up to two fifths longer.",
+    )
+    steps_per_call: int = settings.number(
+        0,
+        0,
+        1000,
+        "Steps that the devices are given at once, at most; 0: some, where they are quick.",
     )
     decoded_cache: bool = settings.switch(True, "Keep decoded images if input is slow.")
-    monitor: str = settings.choice("auc", choices.MONITORS, "Validation metric of the best epoch")
-    patience: int = settings.number(5, 1, 100_000, "Epochs without improvement before stopping.")
-    # The run.
-    seed: int = settings.number(
-        0, 0, 2_000_000_000, "Decides order, augmentation, dropout, first weights."
-    )
     deterministic: bool = settings.switch(True, "Resume to the bit; off may be faster on a GPU.")
+
+    _resuming = settings.Section("Saving and resuming")
     checkpoint_steps: int = settings.number(500, 1, 1 << 30, "Steps between checkpoints.")
     checkpoint_minutes: float = settings.number(
         15.0, 0.01, 100_000, "Minutes between checkpoints at most."
@@ -165,6 +184,12 @@ class TrainConfig:
         1_000_000,
         "Save and leave when these are nearly over, to be resumed; default: no limit.",
     )
+    restart: bool = settings.switch(False, "Set aside the run that is there; begin anew.")
+    supervise: bool = settings.switch(
+        False, "Watch over the training from a process beside it: start it again if it dies."
+    )
+
+    _safety = settings.Section("Where training goes wrong")
     max_skipped_steps: int = settings.number(
         10,
         1,
@@ -177,21 +202,10 @@ class TrainConfig:
     max_rollbacks: int = settings.number(
         2, 0, 1000, "How often the weights may go back before training gives up."
     )
-    steps_per_call: int = settings.number(
-        0,
-        0,
-        1000,
-        "Steps that the devices are given at once, at most; 0: some, where they are quick.",
-    )
-    profile_steps: str | None = settings.text(None, "First and last step to profile: 10,15.")
+
+    _monitoring = settings.Section("Monitoring")
     log_steps: int = settings.number(10, 1, 1 << 30, "Steps between lines of the log.")
-    shuffle_labels: bool = settings.switch(
-        False, "Draw labels by lot: an AUC far from .5 is a leak."
-    )
-    restart: bool = settings.switch(False, "Set aside the run that is there; begin anew.")
-    supervise: bool = settings.switch(
-        False, "Watch over the training from a process beside it: start it again if it dies."
-    )
+    profile_steps: str | None = settings.text(None, "First and last step to profile: 10,15.")
 
     def __post_init__(self) -> None:
         if self.strategy == "parameter_server":
@@ -236,6 +250,10 @@ class TrainConfig:
         default = f"runs/{self.dataset}_{self.target}_{self.model}"
         return pathlib.Path(self.run_dir or default)
 
+    def hyperparameters(self) -> dict[str, Any]:
+        """Returns the fields that decide what is learnt."""
+        return {name: getattr(self, name) for name in HYPERPARAMETERS}
+
     def lasting(self) -> dict[str, Any]:
         """Returns the fields that are of the run, and not of one call of its command."""
         fields = dataclasses.asdict(self)
@@ -262,3 +280,11 @@ class TrainConfig:
             for name in sorted(own.keys() | other.keys())
             if other.get(name) != own.get(name)
         }
+
+
+HYPERPARAMETERS = tuple(
+    name
+    for section, names in settings.sections(TrainConfig).items()
+    if section.is_of_result
+    for name in names
+)

@@ -41,7 +41,7 @@ def parse_flags(argv: list[str]) -> list[str]:
     Raises:
       UsageError: a word is no flag.
     """
-    return usage.parse(FLAGS, argv, __doc__)
+    return usage.parse(FLAGS, argv, __doc__, titles=settings.titles(configs.TrainConfig))
 
 
 if __name__ == "__main__":

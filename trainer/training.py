@@ -198,19 +198,10 @@ def _open_log(run: Run, directory: pathlib.Path, *, validates_again: bool) -> ev
             "",
             0,
             dashboards.layout(),
-            *dashboards.hyperparameters(directory.name, _hyperparameters(run.task.config)),
+            dashboards.hyperparameters(directory.name, run.task.config.hyperparameters()),
         )
         log.image("train", "augmented_batch", 0, conclusion.augmented_batch(run.task))
     return log
-
-
-def _hyperparameters(config: configs.TrainConfig) -> dict[str, Any]:
-    """Returns the fields that decide what is learnt."""
-    return {
-        name: value
-        for name, value in config.lasting().items()
-        if name not in run_directory.MAY_CHANGE
-    }
 
 
 def _opening_line(

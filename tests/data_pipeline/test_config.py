@@ -1,8 +1,10 @@
+import dataclasses
+
 import pytest
 
 from data_pipeline.config import BuildConfig
 from data_pipeline.sources.layouts.options import SourceOptions
-from tfrecords import exits
+from tfrecords import exits, settings
 
 
 def test_defaults_build_the_sample():
@@ -115,3 +117,9 @@ def test_a_source_on_kaggle_is_no_path():
 
 def test_a_flag_that_is_on_has_no_value_in_the_command():
     assert BuildConfig(equalize=True).command() == "python -m data_pipeline.build --equalize"
+
+
+def test_each_flag_stands_in_one_section():
+    of_sections = [name for names in settings.sections(BuildConfig).values() for name in names]
+    names = [field.name for field in dataclasses.fields(BuildConfig)]
+    assert of_sections == [name for name in names if name != "beam_options"]

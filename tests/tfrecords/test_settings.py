@@ -8,9 +8,11 @@ from tfrecords import exits, settings
 
 @dataclasses.dataclass(frozen=True)
 class Config:
+    _what = settings.Section("What it does", is_of_result=True)
     name: str = settings.text("first", "The name.")
     note: str | None = settings.text(None, "A note.")
     mode: str = settings.choice("slow", ("slow", "fast"), "How it goes")
+    _how = settings.Section("How it does it")
     count: int = settings.number(8, 1, 100, "How many.")
     size: int | None = settings.number(None, 8, 64, "The size in pixels.")
     rate: float = settings.number(0.5, 0, 1, "The rate.")
@@ -74,6 +76,17 @@ def test_flags_have_type_default_and_explanation(values):
         ("rate", "float", 0.5, "The rate."),
         ("size", "int", None, "The size in pixels."),
     ]
+
+
+def test_fields_stand_in_sections():
+    assert settings.sections(Config) == {
+        settings.Section("What it does", is_of_result=True): ["name", "note", "mode"],
+        settings.Section("How it does it"): ["count", "size", "rate", "dry"],
+    }
+    assert settings.titles(Config) == {
+        "What it does": ["name", "note", "mode"],
+        "How it does it": ["count", "size", "rate", "dry"],
+    }
 
 
 def test_the_configuration_is_what_the_flags_say(values):

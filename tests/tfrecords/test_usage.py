@@ -18,6 +18,23 @@ Does something.
 """
 
 
+IN_SECTIONS = """\
+Does something.
+
+  --size=8                   The size in pixels.
+
+How:
+  --[no]exact                Count twice. Default: on.
+  --[no]dry                  Do nothing.
+
+Further:
+  --a_name_that_takes_all_the_room=...
+                             Long.
+
+--flagfile=FILE takes flags from a file.
+"""
+
+
 @pytest.fixture
 def values():
     defined = flags.FlagValues()
@@ -34,6 +51,13 @@ def test_help_lists_the_flags_of_the_command_with_their_defaults(values, capsys,
         usage.parse(values, ["command", "--size=3", word], "Does something.\n")
     assert left.value.code == 0
     assert capsys.readouterr() == (TEXT, "")
+
+
+def test_help_lists_flags_under_the_titles_of_their_sections(values, capsys):
+    titles = {"How": ["exact", "dry"], "Further": ["a_name_that_takes_all_the_room"]}
+    with pytest.raises(SystemExit):
+        usage.parse(values, ["command", "--help"], "Does something.\n", titles=titles)
+    assert capsys.readouterr() == (IN_SECTIONS, "")
 
 
 def test_flags_get_their_values_from_the_line_and_from_files(values, tmp_path):

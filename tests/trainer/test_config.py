@@ -1,9 +1,11 @@
+import dataclasses
 import json
 
 import pytest
 
-from tfrecords import exits
+from tfrecords import exits, settings
 from trainer import config as configs
+from trainer import run_directory
 
 
 @pytest.mark.parametrize(
@@ -125,3 +127,18 @@ def test_the_units_of_the_head_are_numbers(text, units):
 def test_units_of_the_head_that_are_no_numbers_are_refused(text):
     with pytest.raises(exits.UsageError, match="--head_units must be numbers of units, such as"):
         configs.TrainConfig(head_units=text)
+
+
+def test_each_field_stands_in_one_section():
+    of_sections = [
+        name for names in settings.sections(configs.TrainConfig).values() for name in names
+    ]
+    assert of_sections == [field.name for field in dataclasses.fields(configs.TrainConfig)]
+
+
+def test_hyperparameters_are_what_decides_the_result():
+    found = configs.TrainConfig(learning_rate=0.1, run_dir="elsewhere").hyperparameters()
+    assert found["learning_rate"] == 0.1
+    assert found["seed"] == 0
+    assert not {"run_dir", "strategy", "log_steps", "max_rollbacks"} & found.keys()
+    assert not run_directory.MAY_CHANGE & found.keys()

@@ -5,16 +5,11 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from trainer import config as configs
 from trainer.comparing import ranking
 from trainer.comparing.ranking import Standing
 from trainer.comparing.runs import Run
 from trainer.scoring import bootstrap, metrics
-
-# Flags that say nothing of what was trained.
-_NOT_TOLD = {
-    "run_dir", "data_dir", "log_steps", "checkpoint_steps", "checkpoint_minutes", "max_minutes",
-    "plan_digest", "weights_sha256",
-}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,11 +79,10 @@ def _compare(members: Sequence[Run], sort: str) -> Comparison:
 
 
 def differing_flags(runs: Sequence[Run]) -> list[str]:
-    """Returns the flags in which trainings differ, and which say what was trained."""
+    """Returns the hyperparameters in which trainings differ."""
     trained = [run.flags for run in runs if run.flags]
-    names = {name: None for flags in trained for name in flags}  # in their order
     return [
         name
-        for name in names
-        if name not in _NOT_TOLD and len({str(flags.get(name)) for flags in trained}) > 1
+        for name in configs.HYPERPARAMETERS
+        if len({str(flags.get(name)) for flags in trained}) > 1
     ]

@@ -41,8 +41,6 @@ _CHARTS = {
     },
 }
 TEST_METRICS = ("auc", "accuracy", "balanced_accuracy", "f1")
-# What stands beside the hyperparameters, by the directory of its curves.
-_METRICS = {"test": TEST_METRICS, "validation": ("auc", "accuracy", "loss")}
 
 
 def layout() -> bytes:
@@ -62,24 +60,18 @@ def layout() -> bytes:
     return _bytes(custom_scalar.pb(layout_pb2.Layout(category=categories)))
 
 
-def hyperparameters(name: str, values: Mapping[str, Any]) -> list[bytes]:
+def hyperparameters(name: str, values: Mapping[str, Any]) -> bytes:
     """Returns what the HParams tab has to know of a run that starts.
+
+    It is not told which hyperparameters there are in general, as one run does not know of others.
+    So it finds out from all runs of its directory, and shows first those in which they differ.
 
     Args:
       name: of the run.
       values: by name; None, for a default that follows from others, is left out.
     """
-    metrics = [
-        hparams.Metric(tag, group=group, display_name=f"{group} {tag}")
-        for group, tags in _METRICS.items()
-        for tag in tags
-    ]
     known = {key: value for key, value in values.items() if value is not None}
-    domains = [hparams.HParam(key) for key in known]
-    return [
-        _bytes(hparams.hparams_config_pb(hparams=domains, metrics=metrics)),
-        _bytes(hparams.hparams_pb(known, trial_id=name)),
-    ]
+    return _bytes(hparams.hparams_pb(known, trial_id=name))
 
 
 def end_of_run() -> bytes:
