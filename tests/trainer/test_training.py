@@ -457,12 +457,11 @@ def test_a_killed_process_goes_on_to_the_same_bits(make_config, tmp_path):
     )
     assert undisturbed.returncode == 0, undisturbed.stderr
     assert undisturbed.stderr == ""
-    killed = subprocess.Popen(
+    with subprocess.Popen(
         command(tmp_path / "killed"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _wait_for_step(tmp_path / "killed" / "metrics.jsonl", 10)
-    killed.kill()
-    killed.wait()
+    ) as killed:
+        _wait_for_step(killed, tmp_path / "killed" / "metrics.jsonl", 10)
+        killed.kill()
     assert not (tmp_path / "killed" / "summary.json").exists()
     resumed = subprocess.run(
         command(tmp_path / "killed"), cwd=ROOT, capture_output=True, text=True, check=False
@@ -476,9 +475,8 @@ def test_a_killed_process_goes_on_to_the_same_bits(make_config, tmp_path):
     assert digests[0] == digests[1]
 
 
-def _wait_for_step(path: pathlib.Path, step: int) -> None:
-    for _ in range(1200):
-        if path.exists() and f'"step": {step}' in path.read_text():
-            return
+def _wait_for_step(process: subprocess.Popen, path: pathlib.Path, step: int) -> None:
+    """Waits until a training is at a step, however busy the machine is."""
+    while not (path.exists() and f'"step": {step}' in path.read_text()):
+        assert process.poll() is None, f"{path} never came to step {step}"
         time.sleep(0.05)
-    raise AssertionError(f"{path} never came to step {step}")
