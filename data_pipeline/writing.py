@@ -2,13 +2,13 @@
 
 import pathlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from data_pipeline import faults, progress, publish, refusals, spool, surveying, write
 from data_pipeline.config import BuildConfig
 from data_pipeline.images import image_policy
 from data_pipeline.planning import plan
-from data_pipeline.references import Listing
+from data_pipeline.references import Listing, Reference
 from data_pipeline.running import jobs, stages
 from data_pipeline.survey import Survey
 from tfrecords import exits
@@ -57,9 +57,7 @@ def run(
     (directory / publish.COMMAND).write_text(config.command() + "\n", encoding="utf-8")
     left = [shard for shard in planned.shards if write.is_left(directory, shard)]
     if left:
-        tasks = _tasks(config, survey.listing, planned, left, directory, mark)
-        is_made = [place is not None for task in tasks for place in task.places]
-        seconds = sum(FETCH_SECONDS if made else STORE_SECONDS for made in is_made)
+        tasks, seconds = _tasks(config, survey.listing, planned, left, directory, mark)
         num_workers = config.num_workers or stages.workers_worth_starting(
             seconds, stages.SECONDS_PER_DECODER
         )
@@ -83,26 +81,31 @@ def _tasks(
     left: Sequence[plan.ShardPlan],
     directory: pathlib.Path,
     mark: pathlib.Path,
-) -> list[write.Task]:
+) -> tuple[Iterator[write.Task], float]:
+    """Returns the tasks, made one by one, and the seconds that they will take one worker."""
     image_size = surveying.image_size(config, listing)
     kept = spool.Spool(_spool_path(config, listing))
     if not refusals.has_room(directory, left, image_size):
         kept.clear()  # images are made again, one by one
         refusals.check_space(directory, left, image_size)
-    return [
+
+    def place(reference: Reference) -> spool.Place | None:
+        return None if planned.alike else kept.find(reference.location.fingerprint)
+
+    is_made = (place(reference) is not None for shard in left for reference, _ in shard.items)
+    seconds = sum(FETCH_SECONDS if made else STORE_SECONDS for made in is_made)
+    tasks = (
         write.Task(
             str(directory),
             str(mark),
             shard,
             image_size,
             planned.alike,
-            tuple(
-                None if planned.alike else kept.find(reference.location.fingerprint)
-                for reference, _ in shard.items
-            ),
+            tuple(place(reference) for reference, _ in shard.items),
         )
         for shard in left
-    ]
+    )
+    return tasks, seconds
 
 
 def _remove_leftovers(directory: pathlib.Path) -> None:

@@ -5,8 +5,8 @@ network that was trained on one of them has seen the other.
 """
 
 import dataclasses
-import functools
 import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
 
 from data_pipeline.planning import near_duplicates
@@ -14,9 +14,6 @@ from data_pipeline.planning.near_duplicates import Alike
 from data_pipeline.references import Facts, Reference
 
 Scanned = tuple[Reference, Facts]
-
-# A build plans the same files several times, and this takes most of the time.
-_find = functools.lru_cache(maxsize=1)(near_duplicates.find)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,14 +62,15 @@ def tie(items: Sequence[Scanned], bits: int) -> Tied:
     A group that consists of several of the source's gets the id of one of them, chosen by a hash:
     that of another seldom takes its place when images are added.
     """
-    alike = _find(tuple(facts.signature for _, facts in items), bits)
-    links = tuple(alike.links())
+    alike = near_duplicates.find([facts.signature for _, facts in items], bits)
     firsts: dict[str, int] = {}
-    same = [(firsts.setdefault(item[0].group_id, i), i) for i, item in enumerate(items)]
-    roots = components(len(items), (*links, *same))
+    same = ((firsts.setdefault(item[0].group_id, i), i) for i, item in enumerate(items))
+    roots = components(len(items), itertools.chain(alike.links(), same))
     ids: dict[int, str] = {}
-    for group_id, first in sorted(firsts.items(), key=lambda item: _rank(item[0])):
-        ids.setdefault(roots[first], group_id)
+    for group_id, first in firsts.items():
+        other = ids.setdefault(roots[first], group_id)
+        if other != group_id:
+            ids[roots[first]] = min(other, group_id, key=_rank)
     tied = tuple(
         (
             dataclasses.replace(reference, group_id=ids[root]),
@@ -81,7 +79,7 @@ def tie(items: Sequence[Scanned], bits: int) -> Tied:
         )
         for (reference, facts), root in zip(items, roots, strict=True)
     )
-    return Tied(tied, alike, _look_alikes(items, links, alike.num_pairs))
+    return Tied(tied, alike, _look_alikes(items, alike))
 
 
 def components(number: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
@@ -100,17 +98,16 @@ def components(number: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
     return [root(place) for place in range(number)]
 
 
-def _look_alikes(
-    items: Sequence[Scanned], links: Sequence[tuple[int, int]], num_pairs: int
-) -> LookAlikes:
+def _look_alikes(items: Sequence[Scanned], alike: Alike) -> LookAlikes:
     members: dict[int, list[int]] = {}
-    for place, root in enumerate(components(len(items), links)):
-        members.setdefault(root, []).append(place)
-    groups = [places for places in members.values() if len(places) > 1]
+    for place, root in enumerate(components(len(items), alike.links())):
+        if place != root:  # most pictures look like no other one
+            members.setdefault(root, [root]).append(place)
+    groups = list(members.values())
     named = [tuple(sorted(items[place][0].image_id for place in places)) for places in groups]
     return LookAlikes(
         groups=tuple(sorted(named, key=lambda group: (-len(group), group))),
-        num_pairs=num_pairs,
+        num_pairs=alike.num_pairs,
         num_mixed=sum(len({_labels(items[place]) for place in group}) > 1 for group in groups),
     )
 

@@ -167,7 +167,8 @@ def _leaks(
     duplicates: Mapping[str, str],
     tied: groups.Tied,
 ) -> dict[str, dict[str, int]]:
-    by_id = {reference.image_id: reference for reference, _ in scanned}
+    wanted = {*duplicates, *duplicates.values()}
+    by_id = {item[0].image_id: item[0] for item in scanned if item[0].image_id in wanted}
     copies = [(by_id[copy], by_id[kept]) for copy, kept in duplicates.items()]
     return splits.leaks([reference for reference, _ in unique], tied.alike, copies)
 

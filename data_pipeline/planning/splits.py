@@ -5,6 +5,8 @@ import collections
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from data_pipeline.planning.near_duplicates import Alike
 from data_pipeline.references import LEAK, Reference, Reject
 from tfrecords import names
@@ -12,6 +14,8 @@ from tfrecords import names
 # What was trained on must not be tested: of a group that lies in several splits, the part of the
 # first of these stays.
 KEPT_FIRST = {"test": 0, "validation": 1, "train": 2, None: 3}
+
+_Classes = frozenset[tuple[tuple[str, int], ...]]  # of each combination of targets and classes one
 
 
 def by_shares(
@@ -31,9 +35,9 @@ def by_shares(
       seed: another one makes other splits.
     """
     sizes = collections.Counter(reference.group_id for reference in references)
-    strata: dict[frozenset, list[str]] = collections.defaultdict(list)
+    strata: dict[_Classes, list[str]] = collections.defaultdict(list)
     for group_id, classes in _classes(references).items():
-        strata[frozenset(classes)].append(group_id)
+        strata[classes].append(group_id)
     cuts = [shares[0], shares[0] + shares[1]]
     splits: dict[str, str] = {}
     for group_ids in strata.values():
@@ -107,16 +111,22 @@ def _alike_across(
     references: Sequence[Reference], alike: Alike
 ) -> Iterator[tuple[Reference, Reference]]:
     """Yields each file beside one that looks alike, of each split that has such."""
-    firsts = alike.firsts.tolist()
+    has_others = np.bincount(alike.firsts, minlength=len(references)) > 1
+    has_others[alike.pairs] = True
+    tied = [
+        (reference, first)
+        for reference, first in zip(references, alike.firsts.tolist(), strict=True)
+        if has_others[first]
+    ]
     some: dict[int, dict[str, Reference]] = collections.defaultdict(dict)
-    for reference, first in zip(references, firsts, strict=True):
+    for reference, first in tied:
         some[first].setdefault(of_source(reference), reference)
     # Of each signature and split one: thousands may look like thousands.
     around = {first: dict(there) for first, there in some.items()}
     for one, other in alike.pairs.tolist():
         around[one] |= some[other]
         around[other] |= some[one]
-    for reference, first in zip(references, firsts, strict=True):
+    for reference, first in tied:
         for other_reference in around[first].values():
             yield reference, other_reference
 
@@ -135,10 +145,14 @@ def _standing(reference: Reference) -> tuple[int, str]:
     return KEPT_FIRST[of_source(reference)], reference.image_id
 
 
-def _classes(references: Sequence[Reference]) -> Mapping[str, set[tuple[tuple[str, int], ...]]]:
-    classes: dict[str, set] = collections.defaultdict(set)
+def _classes(references: Sequence[Reference]) -> Mapping[str, _Classes]:
+    """Returns by group_id the classes that it holds; one object for all groups of the same ones."""
+    classes: dict[str, _Classes] = {}
+    shared: dict[_Classes, _Classes] = {}
     for reference in references:
-        classes[reference.group_id].add(tuple(sorted(reference.targets.items())))
+        found = frozenset([tuple(sorted(reference.targets.items()))])
+        found |= classes.get(reference.group_id, found)
+        classes[reference.group_id] = shared.setdefault(found, found)
     return classes
 
 

@@ -1,7 +1,7 @@
 """Runs a stage as users know it: what fails is told in their words."""
 
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from data_pipeline.config import BuildConfig
 from data_pipeline.running import attempt, failures, stages
@@ -11,7 +11,7 @@ def run(
     config: BuildConfig,
     name: str,
     stage: Callable[[Sequence[str]], stages.Stage],
-    tasks: Sequence[object],
+    tasks: Iterable[object],
     num_workers: int,
     mark: pathlib.Path,
 ) -> None:
