@@ -54,15 +54,15 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
         if config.overwrite:
             publish.check_replaceable(config.directory)
         listing = surveying.extract(config, listing, mark, config.parent.absolute() / FACES)
-        known = scan.Known(_cache_path(config, listing))
-        survey = surveying.look(config, listing, known, mark, writing.room(config, listing))
+        cache = _cache_path(config, listing)
+        survey = surveying.look(config, listing, cache, mark, writing.room(config, listing))
         refusals.check_rejects(config, survey.num_listed, survey.rejects)
         planned = _plan(config, survey)
         built = _published(config, planned, survey.num_listed)
         if built is None:
             console.say_abandoned(config, planned)
-            built = _build(config, survey, planned, known, mark)
-            surveying.prune(known, listing, source)
+            built = _build(config, survey, planned, cache, mark)
+            surveying.prune(cache, listing, source)
         writing.remove_spools(config)
     return built
 
@@ -100,8 +100,7 @@ def _rewrite(
 ) -> list[write.Sidecar]:
     listing = surveying.list_source(config, surveying.source_path(config))
     listing = surveying.extract(config, listing, mark, config.parent.absolute() / FACES)
-    known = scan.Known(_cache_path(config, listing))
-    survey = surveying.look(config, listing, known, mark)
+    survey = surveying.look(config, listing, _cache_path(config, listing), mark)
     planned = _plan(config, survey)
     if planned.digest != digest:
         refusals.check_readable(survey.rejects)
@@ -122,8 +121,8 @@ def _dry_run(config: BuildConfig, listing: Listing) -> None:
     ):
         faces = pathlib.Path(temporary) / FACES
         listing = surveying.extract(config, listing, mark, faces, earlier=config.parent / FACES)
-        known = scan.Known(pathlib.Path(temporary), earlier=_cache_path(config, listing))
-        survey = surveying.look(config, listing, known, mark)
+        cache, earlier = pathlib.Path(temporary), _cache_path(config, listing)
+        survey = surveying.look(config, listing, cache, mark, earlier=earlier)
     image_size = surveying.image_size(config, listing)
     planned = _plan(config, survey)
     console.say_plan(config, survey, image_size, planned)
@@ -149,6 +148,7 @@ def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
             disjoint=config.splits == DISJOINT_SPLITS,
             equalize=config.equalize,
         ),
+        survey.sketches.signatures(),
     )
     refusals.check_classes(planned, survey.listing)
     return planned
@@ -198,7 +198,7 @@ def _build(
     config: BuildConfig,
     survey: Survey,
     planned: plan.Plan,
-    known: scan.Known,
+    cache: pathlib.Path,
     mark: pathlib.Path,
 ) -> dataset.Dataset:
     while True:
@@ -207,7 +207,7 @@ def _build(
         sidecars = writing.run(config, survey, planned, directory.absolute(), mark)
         rejects = [reject for sidecar in sidecars for reject in sidecar.rejects]
         is_full = all(sidecar.records for sidecar in sidecars)
-        _forget(known, planned, rejects, is_full)
+        _forget(cache, planned, rejects, is_full)
         everything = (*survey.rejects, *planned.rejects, *rejects)
         refusals.check_rejects(config, survey.num_listed, everything)
         if is_full:
@@ -229,7 +229,7 @@ def _build(
 
 
 def _forget(
-    known: scan.Known, planned: plan.Plan, rejects: Sequence[Reject], is_full: bool
+    cache: pathlib.Path, planned: plan.Plan, rejects: Sequence[Reject], is_full: bool
 ) -> None:
     """Drops what the scan found about files that were not as it found them.
 
@@ -244,4 +244,4 @@ def _forget(
             for reference, _ in shard.items
             if reference.image_id in gone
         }
-        known.keep(lambda fingerprint: fingerprint not in fingerprints)
+        scan.keep(cache, lambda fingerprint: fingerprint not in fingerprints)

@@ -88,9 +88,9 @@ def read(reference: Reference) -> bytes | Reject:
 class Facts:
     """What a look at a file found; format "JPEG", "PNG" ...; sizes in bytes and pixels.
 
-    `signature`: of `perceptual_hash`; empty where the picture has none.
     `quality`, `subsampling`, `progressive`, `exif`: see `encoding.Encoding`.
-    `red`, `green`, `blue`, `grey`, `histogram`: of a thumbnail, see `colours`.
+    `red`, `green`, `blue`, `grey`: of a thumbnail, see `colours`.
+    `sketch`: the row of what is large, see `sketches`; negative where there is none.
     """
 
     sha256: str
@@ -99,7 +99,6 @@ class Facts:
     mode: str
     width: int
     height: int
-    signature: str = ""
     quality: int | None = None
     subsampling: str = ""
     progressive: bool = False
@@ -108,7 +107,7 @@ class Facts:
     green: float = 0
     blue: float = 0
     grey: float = 0
-    histogram: str = ""
+    sketch: int = dataclasses.field(default=-1, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,20 +8,22 @@ the fingerprint of the file's location, so that a file that has changed is looke
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
-import itertools
 import json
 import pathlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-from data_pipeline import faults, references, spool
+from data_pipeline import faults, references, sketches, spool
 from data_pipeline.images import decoder
 from data_pipeline.images.appearance import Appearance
 from data_pipeline.images.image_policy import Reason, Rejection, Stored
 from data_pipeline.isolation import calls
 from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
 from data_pipeline.running import attempt
+from data_pipeline.sketches import Sketch
 
 VERSION = 3  # changes when `look` finds more or other facts
 BATCH_REFERENCES = 128  # the unit of work; some tenths of a second
@@ -30,7 +32,13 @@ _SUFFIX = ".jsonl"
 _MAY_PASS = frozenset({UNREADABLE, Reason.OUT_OF_MEMORY, Reason.CRASHED, Reason.TIMEOUT})
 
 
-Found = tuple[Facts | Reject, Stored | None]
+# The facts of many files have few values: one object stands for all that are equal.
+_DECODER = json.JSONDecoder(
+    parse_int=functools.lru_cache(4096)(int), parse_float=functools.lru_cache(4096)(float)
+)
+
+Found = tuple[Facts | Reject, Sketch | None, Stored | None]
+Line = tuple[str, str, Facts | Reject, bytes | None]  # itself, fingerprint, a packed sketch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,36 +66,40 @@ def scan(batch: Batch) -> int:
         looks = calls.ahead(
             decoder.PROGRAM, lambda reference: look(reference, batch.image_size), batch.references
         )
-        for reference, (found, stored) in looks:
+        for reference, (found, sketch, stored) in looks:
             if stored:
                 put(reference.location.fingerprint, stored)
-            lines.append(_line(reference.location.fingerprint, found))
+            lines.append(_line(reference.location.fingerprint, found, sketch))
     _save(pathlib.Path(batch.directory), lines)
     return len(lines)
 
 
-def _save(directory: pathlib.Path, lines: Sequence[str]) -> pathlib.Path:
-    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
-    # The number of references is in the name, so that progress is counted without opening files.
-    name = f"{digest[:32]}-{len(lines)}{_SUFFIX}"
-    temporary = attempt.temporary(directory / name)
+def _save(directory: pathlib.Path, lines: Iterable[str]) -> pathlib.Path:
+    digest, number = hashlib.sha256(), 0
+    temporary = attempt.temporary(directory / f"found{_SUFFIX}")
     faults.before("write")
-    temporary.write_text("".join(lines), encoding="utf-8")
+    with temporary.open("w", encoding="utf-8") as file:
+        for line in lines:
+            digest.update(line.encode())
+            file.write(line)
+            number += 1
+    # The number of references is in the name, so that progress is counted without opening files.
+    path = directory / f"{digest.hexdigest()[:32]}-{number}{_SUFFIX}"
     faults.before("rename")
-    temporary.replace(directory / name)
-    return directory / name
+    temporary.replace(path)
+    return path
 
 
 def look(reference: Reference, image_size: int) -> Callable[[], Found]:
     """Reads a file and has it decoded; returns what waits for that.
 
-    It gives the facts of the file, or why it cannot be used; and what is stored of it, without its
-    bytes where these are the file's own.
+    It gives the facts of the file, or why it cannot be used; its sketch; and what is stored of it,
+    without its bytes where these are the file's own.
     """
     data = references.read(reference)
     if isinstance(data, Reject):
         reject = data
-        return lambda: (reject, None)
+        return lambda: (reject, None, None)
     looked = calls.submit(decoder.PROGRAM, "look", data, image_size)
     sha256 = hashlib.sha256(data).hexdigest()  # meanwhile
     num_bytes = len(data)
@@ -98,7 +110,7 @@ def _found(
     reference: Reference, sha256: str, num_bytes: int, found: Appearance | Rejection
 ) -> Found:
     if isinstance(found, Rejection):
-        return Reject(reference.image_id, found.reason, found.detail), None
+        return Reject(reference.image_id, found.reason, found.detail), None, None
     header = found.header
     facts = Facts(
         sha256=sha256,
@@ -107,7 +119,6 @@ def _found(
         mode=header.mode,
         width=header.width,
         height=header.height,
-        signature=found.signature,
         quality=found.encoding.quality,
         subsampling=found.encoding.subsampling,
         progressive=found.encoding.progressive,
@@ -116,27 +127,30 @@ def _found(
         green=found.colours.green,
         blue=found.colours.blue,
         grey=found.colours.grey,
-        histogram=found.colours.histogram,
     )
-    return facts, found.stored
+    return facts, Sketch(found.signature, found.colours.histogram), found.stored
 
 
-def _line(fingerprint: str, found: Facts | Reject) -> str:
-    fields = dataclasses.asdict(found)
+def _line(fingerprint: str, found: Facts | Reject, sketch: Sketch | None) -> str:
+    fields = {"fingerprint": fingerprint, **dataclasses.asdict(found)}
     fields.pop("image_id", None)  # the same file may be listed under another root
-    return json.dumps({"fingerprint": fingerprint, **fields}, separators=(",", ":")) + "\n"
+    fields.pop("sketch", None)  # it is another row in each build
+    if sketch:
+        fields |= dataclasses.asdict(sketch)
+    return json.dumps(fields, separators=(",", ":")) + "\n"
 
 
-def _parsed(line: str) -> tuple[str, Facts | Reject] | None:
-    """Returns fingerprint and content of a line, a reject without its image_id; None of others."""
+def _parsed(line: str) -> Line | None:
+    """Returns what a line holds; None where it cannot be read."""
     try:
-        fields = json.loads(line)
+        fields: dict[str, Any] = _DECODER.decode(line)
         fingerprint = fields.pop("fingerprint")
         if "reason" in fields:
-            return fingerprint, Reject("", **fields)
+            return line, fingerprint, Reject("", **fields), None
+        sketch = sketches.packed(Sketch(fields.pop("signature"), fields.pop("histogram")))
         for name in ("format", "mode", "subsampling"):
-            fields[name] = sys.intern(fields[name])  # few values of many files
-        return fingerprint, Facts(**fields)
+            fields[name] = sys.intern(fields[name])
+        return line, fingerprint, Facts(**fields), sketch
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
@@ -149,26 +163,30 @@ class Known:
     """What earlier scans have found, kept in a directory. What may pass is forgotten.
 
     `earlier` is a directory that is read too, if it is there, and never written to.
+
+    Attributes:
+      directory: where it is kept.
+      sketches: those of the facts.
     """
 
     def __init__(self, directory: pathlib.Path, earlier: pathlib.Path | None = None):
         self.directory = directory
         self._sources = (directory,) if earlier is None else (earlier, directory)
         directory.mkdir(parents=True, exist_ok=True)
+        self.sketches = sketches.Sketches(directory)
         self._found: dict[str, Facts | Reject] = {}
         self.reload()
         self._found = {key: found for key, found in self._found.items() if not _may_pass(found)}
 
     def reload(self) -> None:
         """Reads all files again. A line that cannot be read was never found."""
-        for path in (path for source in self._sources for path in _files(source)):
-            with (
-                contextlib.suppress(FileNotFoundError),  # a build has just put it into another file
-                path.open(encoding="utf-8", errors="replace") as file,
-            ):
-                for fingerprint, found in filter(None, map(_parsed, file)):
-                    if not _may_pass(found) or fingerprint not in self._found:
-                        self._found[fingerprint] = found
+        for source in self._sources:
+            for _, fingerprint, found, sketch in _read(source):
+                before = self._found.get(fingerprint)
+                if before is None or _may_pass(before):
+                    if isinstance(found, Facts) and sketch:
+                        found = dataclasses.replace(found, sketch=self.sketches.add(sketch))
+                    self._found[fingerprint] = found
 
     def find(self, reference: Reference) -> Facts | Reject | None:
         """Returns what is known of a file, or None."""
@@ -176,23 +194,6 @@ class Known:
         if isinstance(found, Reject):
             return dataclasses.replace(found, image_id=reference.image_id)
         return found
-
-    def keep(self, is_wanted: Callable[[str], bool]) -> None:
-        """Drops what is known under other fingerprints, and puts the rest into one file.
-
-        A kill leaves the old files, the new one or both. No other process may write meanwhile.
-        """
-        self._found = {
-            fingerprint: found
-            for fingerprint, found in self._found.items()
-            if is_wanted(fingerprint) and not _may_pass(found)
-        }
-        old = set(_files(self.directory))
-        if self._found:
-            old.discard(_save(self.directory, list(itertools.starmap(_line, self._found.items()))))
-        for path in old:
-            faults.before("remove")
-            path.unlink()
 
     def missing(
         self,
@@ -209,6 +210,28 @@ class Known:
         ]
 
 
+def keep(directory: pathlib.Path, is_wanted: Callable[[str], bool]) -> None:
+    """Drops what is known under other fingerprints, and puts the rest into one file.
+
+    A kill leaves the old files, the new one or both. No other process may write meanwhile.
+    """
+    old = _files(directory)
+    kept = _save(directory, _wanted(directory, is_wanted))
+    for path in old:
+        if path != kept:
+            faults.before("remove")
+            path.unlink()
+
+
+def _wanted(directory: pathlib.Path, is_wanted: Callable[[str], bool]) -> Iterator[str]:
+    """Yields lines, one for each fingerprint, and one at a time: together they take gigabytes."""
+    seen = set()
+    for line, fingerprint, found, _ in _read(directory):
+        if fingerprint not in seen and is_wanted(fingerprint) and not _may_pass(found):
+            seen.add(fingerprint)
+            yield line
+
+
 def count(directory: pathlib.Path) -> int:
     """Returns how many references the scans of a directory have looked at, for the progress."""
     return sum(int(path.stem.rsplit("-", 1)[-1]) for path in _files(directory))
@@ -216,3 +239,12 @@ def count(directory: pathlib.Path) -> int:
 
 def _files(directory: pathlib.Path) -> list[pathlib.Path]:
     return sorted(directory.glob(f"*{_SUFFIX}"))
+
+
+def _read(directory: pathlib.Path) -> Iterator[Line]:
+    for path in _files(directory):
+        with (
+            contextlib.suppress(FileNotFoundError),  # a build has just put it into another file
+            path.open(encoding="utf-8", errors="replace") as file,
+        ):
+            yield from filter(None, map(_parsed, file))

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 
 from data_pipeline.planning.plan import Scanned
 from data_pipeline.references import Listing, Reject
+from data_pipeline.sketches import Sketches
 
 
 @dataclasses.dataclass(frozen=True)
 class Survey:
-    """A source that has been listed and scanned."""
+    """A source that has been listed and scanned; `sketches` are those that the facts name."""
 
     listing: Listing
     scanned: tuple[Scanned, ...]
     rejects: tuple[Reject, ...]
+    sketches: Sketches
 
     @property
     def num_listed(self) -> int:

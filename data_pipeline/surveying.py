@@ -79,15 +79,22 @@ def image_size(config: BuildConfig, listing: Listing) -> int:
 def look(
     config: BuildConfig,
     listing: Listing,
-    known: scan.Known,
+    cache: pathlib.Path,
     mark: pathlib.Path,
     room: spool.Room | None = None,
+    earlier: pathlib.Path | None = None,
 ) -> Survey:
     """Looks at the files of a listing that are not known yet; returns what is known then.
 
-    What is stored of them is left where there is room.
+    Args:
+      config: of the build.
+      listing: of its source.
+      cache: where it is kept for the next build.
+      mark: of the attempt.
+      room: where what is stored of them is left.
+      earlier: see `scan.Known`.
     """
-    cache = known.directory
+    known = scan.Known(cache, earlier)
     batches = known.missing(listing.references, image_size(config, listing), room)
     num_images = sum(len(batch.references) for batch in batches)
     if batches:
@@ -108,16 +115,17 @@ def look(
             rejects.append(found)
         else:
             rejects.append(Reject(reference.image_id, UNREADABLE, "the scan left no result"))
-    return Survey(listing, tuple(scanned), tuple(rejects))
+    return Survey(listing, tuple(scanned), tuple(rejects), known.sketches)
 
 
-def prune(known: scan.Known, listing: Listing, source: pathlib.Path | None) -> None:
+def prune(cache: pathlib.Path, listing: Listing, source: pathlib.Path | None) -> None:
     """Drops what was found about files that no build can find as they were."""
     listed = {reference.location.fingerprint for reference in listing.references}
-    known.keep(
+    scan.keep(
+        cache,
         lambda fingerprint: (
             fingerprint in listed
             or source is None
             or not locations.is_outdated(fingerprint, source)
-        )
+        ),
     )

@@ -41,6 +41,7 @@ _WINDOWS = (
 WHOLE, MIRRORED = 0, len(_WINDOWS)  # the places of two hashes in a signature
 NUM_HASHES = len(_WINDOWS) + 1
 WORDS = 1 + _FINE_WIDTH**2 // 64  # of 64 bits: the hash, and the fine one
+_EMPTY = bytes(NUM_HASHES * WORDS * 8)
 
 Matrix = npt.NDArray[np.float32]
 
@@ -67,8 +68,8 @@ def signature(grey: npt.NDArray[np.uint8]) -> str:
 
 
 def unpack(signatures: Sequence[str]) -> npt.NDArray[np.uint64]:
-    """Returns uint64 [number, NUM_HASHES, WORDS] of signatures, none of which is empty."""
-    data = b"".join(base64.b64decode(text) for text in signatures)
+    """Returns uint64 [number, NUM_HASHES, WORDS] of signatures; all 0 of an empty one."""
+    data = b"".join(base64.b64decode(text) or _EMPTY for text in signatures)
     return np.frombuffer(data, ">u8").astype(np.uint64).reshape(-1, NUM_HASHES, WORDS)
 
 

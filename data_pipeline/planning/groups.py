@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 from data_pipeline.planning import near_duplicates
-from data_pipeline.planning.near_duplicates import Alike
+from data_pipeline.planning.near_duplicates import Alike, Signatures
 from data_pipeline.references import Facts, Reference
 
 Scanned = tuple[Reference, Facts]
@@ -46,7 +46,7 @@ class Tied:
     """Files under the ids of the groups that they are tied into.
 
     Attributes:
-      items: as they were given, but for their group_id, and without what is large of their facts.
+      items: as they were given, but for their group_id.
       alike: which of the items look alike.
       look_alikes: the groups that follow from this alone.
     """
@@ -56,13 +56,19 @@ class Tied:
     look_alikes: LookAlikes
 
 
-def tie(items: Sequence[Scanned], bits: int) -> Tied:
+def tie(items: Sequence[Scanned], signatures: Signatures, bits: int) -> Tied:
     """Ties files whose group is the same, or whose pictures look alike; see `near_duplicates`.
 
     A group that consists of several of the source's gets the id of one of them, chosen by a hash:
     that of another seldom takes its place when images are added.
+
+    Args:
+      items: the files.
+      signatures: of all sketches, see `perceptual_hash.unpack`.
+      bits: see `near_duplicates.find`.
     """
-    alike = near_duplicates.find([facts.signature for _, facts in items], bits)
+    rows = [facts.sketch for _, facts in items]
+    alike = near_duplicates.find(signatures, bits, rows)
     firsts: dict[str, int] = {}
     same = ((firsts.setdefault(item[0].group_id, i), i) for i, item in enumerate(items))
     roots = components(len(items), itertools.chain(alike.links(), same))
@@ -71,15 +77,15 @@ def tie(items: Sequence[Scanned], bits: int) -> Tied:
         other = ids.setdefault(roots[first], group_id)
         if other != group_id:
             ids[roots[first]] = min(other, group_id, key=_rank)
-    tied = tuple(
-        (
-            dataclasses.replace(reference, group_id=ids[root]),
-            # Nobody needs these any more, and they are large.
-            dataclasses.replace(facts, signature="", histogram=""),
-        )
-        for (reference, facts), root in zip(items, roots, strict=True)
-    )
+    tied = tuple(_under(ids[root], item) for item, root in zip(items, roots, strict=True))
     return Tied(tied, alike, _look_alikes(items, alike))
+
+
+def _under(group_id: str, item: Scanned) -> Scanned:
+    reference, facts = item
+    if reference.group_id == group_id:
+        return item
+    return dataclasses.replace(reference, group_id=group_id), facts
 
 
 def components(number: int, pairs: Iterable[tuple[int, int]]) -> list[int]:

@@ -8,6 +8,7 @@ Source: Manku, Jain and Das Sarma, "Detecting Near-Duplicates for Web Crawling",
 """
 
 import dataclasses
+import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 
@@ -20,12 +21,18 @@ from data_pipeline.images import perceptual_hash
 # unrelated pictures of one kind whose hashes of 64 bits agree differ in 40 and more.
 FINE_BITS = 24
 _HASH_BITS = 64
+_ASKED = np.array([perceptual_hash.WHOLE, perceptual_hash.MIRRORED])
 _COMPARED_AT_ONCE = 1 << 17  # pairs; as much as stays near the processor
 _FOUND_AT_ONCE = 1 << 22  # pairs, before those that several windows have found are put together
+_READ_AT_ONCE = 1 << 10  # signatures
 _BLOCK = 2048  # pairs of equal key; fewer are not worth a call
 
 Hashes = npt.NDArray[np.uint64]
+Signatures = npt.NDArray[np.uint64]  # [rows, NUM_HASHES, WORDS] of `perceptual_hash`
 Indices = npt.NDArray[np.int64]
+NO_SIGNATURES: Signatures = np.empty(
+    (0, perceptual_hash.NUM_HASHES, perceptual_hash.WORDS), np.uint64
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,39 +65,61 @@ class Alike:
         yield from map(tuple, self.pairs.tolist())
 
 
-def find(signatures: Sequence[str], bits: int) -> Alike:
+def find(signatures: Signatures, bits: int, rows: Sequence[int] | None = None) -> Alike:
     """Returns which pictures look alike.
 
     They do if one of them, as a whole or mirrored, is within `bits` of the other, or of the other
     seen through one of its windows, and their fine hashes confirm it.
 
     Args:
-      signatures: of `perceptual_hash.signature`; an empty one is like no other.
+      signatures: uint64 [rows, NUM_HASHES, WORDS], see `perceptual_hash.unpack`. What is all 0 is
+        like no other. May be mapped from a file: fine hashes are read only where they decide.
       bits: from 0, which stands for equal hashes of 64 bits. Negative: no picture is like another.
+      rows: of each picture the row of its signature, negative where it has none; without them it is
+        its number.
     """
-    if bits < 0:
-        return Alike(np.arange(len(signatures)), np.empty((0, 2), np.int64))
-    firsts_by_text: dict[str, int] = {}
-    firsts = [
-        firsts_by_text.setdefault(text, place) if text else place
-        for place, text in enumerate(signatures)
-    ]
-    places = np.array(list(firsts_by_text.values()), np.int64)
+    places = np.arange(len(signatures)) if rows is None else np.array(rows, np.int64)
     pairs = np.empty((0, 2), np.int64)
-    if len(places) > 1:
-        pairs = places[_pairs(perceptual_hash.unpack(list(firsts_by_text)), bits)]
-    return Alike(np.array(firsts, np.int64), pairs)
+    if bits < 0:
+        return Alike(np.arange(len(places)), pairs)
+    firsts, chosen, hashes = _first_look(signatures, places)
+    if len(chosen) > 1:
+        pairs = chosen[_pairs(hashes, signatures, places[chosen], bits)]
+    return Alike(firsts, pairs)
 
 
-def _pairs(hashes: Hashes, bits: int) -> Indices:
-    """Returns int64 [pairs, 2], smaller first, sorted; `hashes` as of `perceptual_hash.unpack`."""
-    asked = hashes[:, [perceptual_hash.WHOLE, perceptual_hash.MIRRORED]]
-    kept = hashes[:, : perceptual_hash.MIRRORED]
-    flat_asked, flat_kept = (part.reshape(-1, part.shape[-1]) for part in (asked, kept))
+def _first_look(signatures: Signatures, rows: Indices) -> tuple[Indices, Indices, Hashes]:
+    """Returns the firsts of `Alike`, those of them with a signature, and the hashes of these.
+
+    The hashes are those of 64 bits: uint64 [pictures, NUM_HASHES].
+    """
+    firsts = np.arange(len(rows))
+    by_digest: dict[bytes, int] = {}
+    hashes = [np.empty((0, perceptual_hash.NUM_HASHES), np.uint64)]
+    there = np.flatnonzero(rows >= 0)
+    for start in range(0, len(there), _READ_AT_ONCE):
+        places = there[start : start + _READ_AT_ONCE]
+        some = signatures[rows[places]]
+        is_first = np.any(some, axis=(1, 2))
+        for number in np.flatnonzero(is_first).tolist():
+            # In place of the signature itself, which is twenty times as long.
+            digest = hashlib.blake2b(some[number].tobytes(), digest_size=16).digest()
+            place = int(places[number])
+            firsts[place] = by_digest.setdefault(digest, place)
+            is_first[number] = firsts[place] == place
+        hashes.append(some[is_first, :, 0])
+    return firsts, np.array(list(by_digest.values()), np.int64), np.concatenate(hashes)
+
+
+def _pairs(hashes: Hashes, signatures: Signatures, rows: Indices, bits: int) -> Indices:
+    """Returns int64 [pairs, 2], smaller first, sorted; both are numbers of `hashes` and `rows`."""
+    asked, kept = hashes[:, _ASKED].ravel(), hashes[:, : perceptual_hash.MIRRORED].ravel()
     found, num_found = [np.empty(0, np.int64)], 0
-    for left, right in _within(flat_asked[:, 0], flat_kept[:, 0], bits):
-        first, second = left // asked.shape[1], right // kept.shape[1]
-        distances = np.bitwise_count(flat_asked[left, 1:] ^ flat_kept[right, 1:])
+    for left, right in _within(asked, kept, bits):
+        first, one = np.divmod(left, len(_ASKED))
+        second, other = np.divmod(right, perceptual_hash.MIRRORED)
+        fine = signatures[rows[first], _ASKED[one], 1:] ^ signatures[rows[second], other, 1:]
+        distances = np.bitwise_count(fine)
         is_alike = (distances.sum(axis=1, dtype=np.int64) <= FINE_BITS) & (first != second)
         smaller, larger = np.minimum(first, second), np.maximum(first, second)
         # Numbers stand for pairs: millions of tuples would need gigabytes.
@@ -127,22 +156,30 @@ def _within(asked: Hashes, kept: Hashes, bits: int) -> Iterator[tuple[Indices, I
         asked_order, kept_order = np.argsort(asked & mask), np.argsort(kept & mask)
         # In this order what is compared lies side by side in memory.
         by_asked, by_kept = asked[asked_order], kept[kept_order]
-        keys, firsts, runs = np.unique(by_asked & mask, return_index=True, return_counts=True)
-        starts = np.asarray(np.searchsorted(by_kept & mask, keys, "left"))
-        counts = np.asarray(np.searchsorted(by_kept & mask, keys, "right")) - starts
-        is_block = runs * counts >= _BLOCK
-        for first, run, start, count in zip(
-            *(part[is_block].tolist() for part in (firsts, runs, starts, counts)), strict=True
-        ):
-            for left, right in _block(by_asked[first : first + run], by_kept[start:][:count], bits):
-                left, right = first + left, start + right
-                is_new = _differ(by_asked[left] ^ by_kept[right], bands_before)
-                yield asked_order[left[is_new]], kept_order[right[is_new]]
-        counts[is_block] = 0  # what is left is compared one by one
-        spread = np.repeat(starts, runs), np.repeat(counts, runs)
-        for left, right in _single(by_asked, by_kept, *spread, bits):
+        for left, right in _sorted_within(by_asked, by_kept, mask, bits):
             is_new = _differ(by_asked[left] ^ by_kept[right], bands_before)
             yield asked_order[left[is_new]], kept_order[right[is_new]]
+        del asked_order, kept_order, by_asked, by_kept  # before the next ones are made
+
+
+def _sorted_within(
+    asked: Hashes, kept: Hashes, mask: np.uint64, bits: int
+) -> Iterator[tuple[Indices, Indices]]:
+    """Yields the pairs that are within `bits` and agree in a mask, by which both are sorted."""
+    masked, masked_kept = asked & mask, kept & mask
+    firsts = np.flatnonzero(np.diff(masked, prepend=~masked[:1]))
+    runs = np.diff(firsts, append=len(masked))
+    starts = np.asarray(np.searchsorted(masked_kept, masked[firsts], "left"))
+    counts = np.asarray(np.searchsorted(masked_kept, masked[firsts], "right")) - starts
+    del masked, masked_kept
+    is_block = runs * counts >= _BLOCK
+    for first, run, start, count in zip(
+        *(part[is_block].tolist() for part in (firsts, runs, starts, counts)), strict=True
+    ):
+        for left, right in _block(asked[first : first + run], kept[start:][:count], bits):
+            yield first + left, start + right
+    counts[is_block] = 0  # what is left is compared one by one
+    yield from _single(asked, kept, np.repeat(starts, runs), np.repeat(counts, runs), bits)
 
 
 def _block(asked: Hashes, kept: Hashes, bits: int) -> Iterator[tuple[Indices, Indices]]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from data_pipeline.images import image_policy
 from data_pipeline.images.image_policy import JpegSettings
-from data_pipeline.planning import equalize, groups, splits
+from data_pipeline.planning import equalize, groups, near_duplicates, splits
 from data_pipeline.planning.groups import LookAlikes, Scanned
 from data_pipeline.references import Facts, Listing, Reference, Reject
 from tfrecords import exits, manifest, names
@@ -101,8 +101,17 @@ class Options:
     equalize: bool = False
 
 
-def make(scanned: Iterable[Scanned], options: Options) -> Plan:
+def make(
+    scanned: Iterable[Scanned],
+    options: Options,
+    signatures: near_duplicates.Signatures = near_duplicates.NO_SIGNATURES,
+) -> Plan:
     """Plans a dataset.
+
+    Args:
+      scanned: the files.
+      options: what else it depends on.
+      signatures: the rows that the facts name, see `sketches`.
 
     Raises:
       DataError: a split that was asked for would be empty.
@@ -111,7 +120,7 @@ def make(scanned: Iterable[Scanned], options: Options) -> Plan:
     scanned = list(scanned)
     unique, duplicates, rejects = deduplicate(scanned)
     unique.sort(key=lambda item: order(item[0].image_id, options.seed))
-    tied = groups.tie(unique, options.near_duplicate_bits)
+    tied = groups.tie(unique, signatures, options.near_duplicate_bits)
     items, leaks = tied.items, None
     if options.fractions is None:
         leaks = _leaks(scanned, unique, duplicates, tied)

@@ -1,12 +1,15 @@
 import base64
 import hashlib
+import json
 import os
 
 import pytest
 
 from data_pipeline import scan
+from data_pipeline.images import perceptual_hash
 from data_pipeline.references import Facts, Reference, Reject
 from data_pipeline.sample import painter
+from data_pipeline.sketches import Sketch
 from data_pipeline.sources.locations import File
 from tests.data_pipeline import fragile_decoder as fragile
 from tests.data_pipeline import painted
@@ -21,8 +24,13 @@ def _reference(path, image_id="real/1.jpg"):
 
 
 def _look(path):
-    found, _ = scan.look(_reference(path), 256)()
+    found, _, _ = scan.look(_reference(path), 256)()
     return found
+
+
+def _sketch(path):
+    _, sketch, _ = scan.look(_reference(path), 256)()
+    return sketch
 
 
 @pytest.fixture
@@ -49,14 +57,15 @@ def test_a_look_finds_these_facts(image):
         green=100.4,
         blue=100.4,
         grey=100.4,
-        histogram=base64.b64encode(4 * base64.b64decode(_CHANNEL + "=")).decode(),
     )
+    histogram = base64.b64encode(4 * base64.b64decode(_CHANNEL + "=")).decode()
+    assert _sketch(image) == Sketch("", histogram)
 
 
 def test_a_picture_with_structure_has_a_signature(tmp_path):
     path = tmp_path / "1.jpg"
     path.write_bytes(painter.paint("animals", False, 0, 1))
-    assert len(_look(path).signature) == 428
+    assert len(_sketch(path).signature) == 428
 
 
 def test_a_picture_that_ends_early_is_a_reject_although_its_header_is_whole(tmp_path):
@@ -137,6 +146,34 @@ def test_damaged_lines_were_never_found(tmp_path, image, damage):
     assert scan.Known(tmp_path / "cache").find(_reference(image)) is None
 
 
+@pytest.mark.parametrize("name", ["signature", "histogram"])
+def test_a_line_with_half_a_sketch_was_never_found(tmp_path, image, name):
+    image.write_bytes(painter.paint("animals", False, 0, 1))
+    known = scan.Known(tmp_path / "cache")
+    scan.scan(known.missing([_reference(image)], 256)[0])
+    (results,) = (tmp_path / "cache").glob("*.jsonl")
+    fields = json.loads(results.read_text())
+    fields[name] = fields[name][: len(fields[name]) // 8 * 4]
+    results.write_text(json.dumps(fields))
+    assert scan.Known(tmp_path / "cache").find(_reference(image)) is None
+
+
+def test_the_sketch_of_each_file_is_kept_in_the_row_that_its_facts_name(tmp_path):
+    paths = [tmp_path / f"{index}.jpg" for index in range(3)]
+    for index, path in enumerate(paths):
+        path.write_bytes(painter.paint("animals", False, 0, index))
+    references = [_reference(path) for path in paths]
+    for number in (1, 3):  # the first is known to the second scan
+        known = scan.Known(tmp_path / "cache")
+        scan.scan(known.missing(references[:number], 256)[0])
+    known.reload()
+    for path, reference in zip(paths, references, strict=True):
+        row = known.find(reference).sketch
+        expected = perceptual_hash.unpack([_sketch(path).signature])[0]
+        assert (known.sketches.signatures()[row] == expected).all()
+    assert len(known.sketches.signatures()) == 3
+
+
 def test_what_is_not_kept_is_forgotten_and_the_rest_is_in_one_file(tmp_path, image, monkeypatch):
     monkeypatch.setattr(scan, "BATCH_REFERENCES", 1)
     other = tmp_path / "2.jpg"
@@ -146,12 +183,19 @@ def test_what_is_not_kept_is_forgotten_and_the_rest_is_in_one_file(tmp_path, ima
     for batch in known.missing(references, 256):
         scan.scan(batch)
     (tmp_path / "cache" / "0-1.jsonl").write_text("damaged\n")
-    known.reload()
-    known.keep(lambda fingerprint: "1.jpg" not in fingerprint)
+    scan.keep(tmp_path / "cache", lambda fingerprint: "1.jpg" not in fingerprint)
     assert [path.name[-8:] for path in (tmp_path / "cache").iterdir()] == ["-1.jsonl"]
-    for again in (known, scan.Known(tmp_path / "cache")):
-        assert again.find(references[0]) is None
-        assert again.find(references[1]) == _look(other)
+    again = scan.Known(tmp_path / "cache")
+    assert again.find(references[0]) is None
+    assert again.find(references[1]) == _look(other)
+
+
+def test_what_may_pass_is_not_kept(tmp_path, image):
+    reference = _reference(image)
+    image.unlink()
+    scan.scan(scan.Known(tmp_path / "cache").missing([reference], 256)[0])
+    scan.keep(tmp_path / "cache", lambda fingerprint: True)
+    assert scan.count(tmp_path / "cache") == 0
 
 
 def test_what_was_found_earlier_is_read_and_not_written(tmp_path, image):
@@ -160,7 +204,7 @@ def test_what_was_found_earlier_is_read_and_not_written(tmp_path, image):
     before = sorted(earlier.iterdir())
     known = scan.Known(now, earlier=earlier)
     assert known.missing([_reference(image)], 256) == []
-    known.keep(lambda fingerprint: False)
+    scan.keep(now, lambda fingerprint: False)
     assert sorted(earlier.iterdir()) == before
     assert scan.Known(now, earlier=tmp_path / "absent").find(_reference(image)) is None
     assert not (tmp_path / "absent").exists()

@@ -1,3 +1,4 @@
+import numpy as np
 from PIL import Image
 
 from data_pipeline.images import colours
@@ -6,6 +7,8 @@ from data_pipeline.reporting import exploration
 from data_pipeline.sources.locations import File
 from tests import tiny
 
+NO_HISTOGRAMS = np.empty((0, 4, 16), np.uint16)
+
 
 def _facts(side, **changes):
     return Facts("h", 1, changes.pop("kind", "JPEG"), "RGB", side, side + 1, **changes)
@@ -13,13 +16,14 @@ def _facts(side, **changes):
 
 def test_three_files_are_literally_this():
     black = [Image.new(mode, (2, 2)) for mode in ("RGB", "L")]
-    histogram = colours.of_thumbnail(*black).histogram
+    histograms = colours.unpack(colours.of_thumbnail(*black).histogram)[None]
     found = exploration.of_files(
         [
-            _facts(8, quality=75, subsampling="4:2:0", grey=0.0, histogram=histogram),
-            _facts(8, quality=100, subsampling="4:2:0", grey=255.0, histogram=histogram),
+            _facts(8, quality=75, subsampling="4:2:0", grey=0.0, sketch=0),
+            _facts(8, quality=100, subsampling="4:2:0", grey=255.0, sketch=0),
             _facts(20_000, kind="PNG", grey=16.0),
-        ]
+        ],
+        histograms,
     )
     assert found["images"] == 3
     assert found["formats"] == {"JPEG": 2, "PNG": 1}
@@ -33,14 +37,14 @@ def test_three_files_are_literally_this():
 
 
 def test_no_file_is_no_error():
-    found = exploration.of_files([])
+    found = exploration.of_files([], NO_HISTOGRAMS)
     assert (found["images"], found["formats"], sum(found["qualities"])) == (0, {}, 0)
 
 
 def test_files_are_counted_by_class():
     location = File("/x", 1, 1)
     scanned = [(Reference(str(i), location, {"label": i % 2}, "g"), _facts(9)) for i in range(5)]
-    found = exploration.of_classes(scanned, {"label": tiny.LABEL})
+    found = exploration.of_classes(scanned, {"label": tiny.LABEL}, NO_HISTOGRAMS)
     assert {name: files["images"] for name, files in found["label"].items()} == {
         "real": 3,
         "fake": 2,

@@ -2,6 +2,7 @@ import pytest
 
 from data_pipeline.references import Facts, Listing, Reference, Reject
 from data_pipeline.reporting import reject_pictures, sheets
+from data_pipeline.sketches import Sketches
 from data_pipeline.sources.locations import File
 from data_pipeline.survey import Survey
 from tests.data_pipeline import painted
@@ -17,7 +18,7 @@ def survey(tmp_path):
         reference = Reference(f"real/{index}.jpg", location, {"label": 0}, str(index))
         scanned.append((reference, Facts(str(index), 1, "JPEG", "RGB", 24, 16)))
     listing = Listing(tuple(reference for reference, _ in scanned), (), {})
-    return Survey(listing, tuple(scanned), ())
+    return Survey(listing, tuple(scanned), (), Sketches(tmp_path))
 
 
 def test_the_first_of_each_reason_are_shown(survey, tmp_path):
