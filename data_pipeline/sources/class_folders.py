@@ -26,7 +26,7 @@ _Tree = dict[str, "_Tree"]  # the folders of a folder, by their names in lower c
 _Path = tuple[str, ...]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Placed:
     """A file of a class; its path begins below the root, and its class is in lower case."""
 

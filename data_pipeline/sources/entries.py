@@ -23,7 +23,7 @@ _DIRECTORY_SIGNATURE = b"PK\x01\x02"
 LINKED_FOLDER = "linked_folder"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
     """A file: its path below the source, and its location or why it cannot be read."""
 
@@ -39,6 +39,8 @@ class Entry:
 
     def below(self, depth: int) -> Self:
         """Returns the entry without the first folders of its path."""
+        if not depth:
+            return self
         return dataclasses.replace(self, path="/".join(self.parts[depth:]))
 
 
@@ -103,7 +105,7 @@ def named(
         return None
     except (OSError, ValueError) as error:
         return Entry(path, None, UNREADABLE, str(error))
-    return _entry(path, root / path, status, max_bytes)
+    return _entry(path, str((root / path).absolute()), status, max_bytes)
 
 
 def _is_hidden(name: str) -> bool:
@@ -111,7 +113,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _in_directory(root: pathlib.Path, max_bytes: int | None) -> Iterator[Entry]:
-    waiting = [""]
+    begin, waiting = f"{str(root.absolute()).rstrip('/')}/", [""]
     while waiting:
         folder = waiting.pop()
         with os.scandir(root / folder) as found:
@@ -122,10 +124,10 @@ def _in_directory(root: pathlib.Path, max_bytes: int | None) -> Iterator[Entry]:
                 if item.is_dir(follow_symlinks=False):
                     waiting.append(path)
                 else:
-                    yield _file(path, item, max_bytes)
+                    yield _file(path, item, begin, max_bytes)
 
 
-def _file(path: str, item: os.DirEntry[str], max_bytes: int | None) -> Entry:
+def _file(path: str, item: os.DirEntry[str], begin: str, max_bytes: int | None) -> Entry:
     try:
         status = item.stat()
     except OSError as error:
@@ -133,15 +135,17 @@ def _file(path: str, item: os.DirEntry[str], max_bytes: int | None) -> Entry:
     if stat.S_ISDIR(status.st_mode):
         # They can lead round in circles.
         return Entry(path, None, LINKED_FOLDER, "links to folders are not followed")
-    return _entry(path, pathlib.Path(item.path), status, max_bytes)
+    return _entry(path, path, status, max_bytes, begin)
 
 
-def _entry(path: str, place: pathlib.Path, status: os.stat_result, max_bytes: int | None) -> Entry:
+def _entry(
+    path: str, place: str, status: os.stat_result, max_bytes: int | None, begin: str = ""
+) -> Entry:
     if not stat.S_ISREG(status.st_mode):
         return Entry(path, None, "not_a_file", stat.filemode(status.st_mode))
     if max_bytes is not None and status.st_size > max_bytes:
         return _too_large(path, status.st_size, max_bytes)
-    return Entry(path, File(str(place.absolute()), status.st_size, status.st_mtime_ns))
+    return Entry(path, File(place, status.st_size, status.st_mtime_ns, begin))
 
 
 def _in_archive(path: pathlib.Path, max_bytes: int) -> Iterator[Entry]:

@@ -48,13 +48,25 @@ class Location(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class File:
-    """A file of a directory; `size` in bytes and `mtime_ns` as they were when it was listed."""
+    """A file of a directory.
+
+    Attributes:
+      name: its path, or what follows `folder`.
+      size, mtime_ns: in bytes, and as they were when it was listed.
+      folder: the beginning of its path, if many files have it in common: one text serves them all.
+    """
 
     read_seconds: ClassVar[float] = _READ_SECONDS
 
-    path: str
+    name: str
     size: int
     mtime_ns: int
+    folder: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where it lies."""
+        return self.folder + self.name
 
     @property
     def fingerprint(self) -> str:
