@@ -148,7 +148,7 @@ def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
             disjoint=config.splits == DISJOINT_SPLITS,
             equalize=config.equalize,
         ),
-        survey.sketches.signatures(),
+        survey.sketches.signatures,
     )
     refusals.check_classes(planned, survey.listing)
     return planned

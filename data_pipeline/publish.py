@@ -140,7 +140,7 @@ def _statistics(
         "splits": {split: value.counts for split, value in content.splits.items()},
         "source": statistics.of_source([facts for _, facts in survey.scanned]),
         "classes": exploration.of_classes(
-            survey.scanned, content.targets, survey.sketches.histograms()
+            survey.scanned, content.targets, survey.sketches.histograms
         ),
         "audit": statistics.audits(audits, planned, sidecars, content.targets),
         "alike": None if planned.alike is None else dataclasses.asdict(planned.alike),

@@ -2,8 +2,8 @@
 
 A sketch is what a look finds of a picture beside its facts: its signature, by which it is found
 where it comes again, and its histogram. They are rows of a file without a name, which is gone with
-the process that has it. What is read of it is mapped into memory, and the system takes such pages
-back when it needs them.
+the process that has it. They are mapped into memory when they are asked for, and let go with the
+array that is given: who asks anew for each look keeps none of them in memory.
 """
 
 import dataclasses

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from data_pipeline import faults, references, spool
@@ -84,18 +84,14 @@ class Sidecar:
             return None
 
 
-def stored_facts(shard: ShardPlan, sidecar: Sidecar) -> list[Scanned]:
-    """Returns the records of a shard with the facts of the images as they are stored."""
+def stored_facts(shard: ShardPlan, sidecar: Sidecar) -> Iterator[Scanned]:
+    """Yields the records of a shard with the facts of the images as they are stored."""
     gone = {reject.image_id for reject in sidecar.rejects}
     written = (item for item in shard.items if item[0].image_id not in gone)
     always: dict[str, Any] = {"format": "JPEG", "mode": "RGB", "progressive": False}
-    return [
-        (
-            reference,
-            dataclasses.replace(facts, **always, **dict(zip(_STORED, changed, strict=True))),
-        )
-        for (reference, facts), changed in zip(written, sidecar.stored, strict=True)
-    ]
+    for (reference, facts), changed in zip(written, sidecar.stored, strict=True):
+        stored = dict(zip(_STORED, changed, strict=True))
+        yield reference, dataclasses.replace(facts, **always, **stored)
 
 
 def sidecar_path(directory: pathlib.Path, shard: str) -> pathlib.Path:

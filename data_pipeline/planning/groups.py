@@ -64,7 +64,7 @@ def tie(items: Sequence[Scanned], signatures: Signatures, bits: int) -> Tied:
 
     Args:
       items: the files.
-      signatures: of all sketches, see `perceptual_hash.unpack`.
+      signatures: of the rows that the facts name.
       bits: see `near_duplicates.find`.
     """
     rows = [facts.sketch for _, facts in items]

@@ -10,7 +10,7 @@ Source: Manku, Jain and Das Sarma, "Detecting Near-Duplicates for Web Crawling",
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -28,11 +28,15 @@ _READ_AT_ONCE = 1 << 10  # signatures
 _BLOCK = 2048  # pairs of equal key; fewer are not worth a call
 
 Hashes = npt.NDArray[np.uint64]
-Signatures = npt.NDArray[np.uint64]  # [rows, NUM_HASHES, WORDS] of `perceptual_hash`
+# Gives uint64 [rows, NUM_HASHES, WORDS], see `perceptual_hash.unpack`. It is called anew for each
+# look, so that what it maps from a file is let go in between.
+Signatures = Callable[[], npt.NDArray[np.uint64]]
 Indices = npt.NDArray[np.int64]
-NO_SIGNATURES: Signatures = np.empty(
-    (0, perceptual_hash.NUM_HASHES, perceptual_hash.WORDS), np.uint64
-)
+
+
+def no_signatures() -> npt.NDArray[np.uint64]:
+    """Gives those of no row."""
+    return np.empty((0, perceptual_hash.NUM_HASHES, perceptual_hash.WORDS), np.uint64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,26 +69,26 @@ class Alike:
         yield from map(tuple, self.pairs.tolist())
 
 
-def find(signatures: Signatures, bits: int, rows: Sequence[int] | None = None) -> Alike:
+def find(signatures: Signatures, bits: int, rows: Sequence[int]) -> Alike:
     """Returns which pictures look alike.
 
     They do if one of them, as a whole or mirrored, is within `bits` of the other, or of the other
     seen through one of its windows, and their fine hashes confirm it.
 
     Args:
-      signatures: uint64 [rows, NUM_HASHES, WORDS], see `perceptual_hash.unpack`. What is all 0 is
-        like no other. May be mapped from a file: fine hashes are read only where they decide.
+      signatures: of all rows. What is all 0 is like no other.
       bits: from 0, which stands for equal hashes of 64 bits. Negative: no picture is like another.
-      rows: of each picture the row of its signature, negative where it has none; without them it is
-        its number.
+      rows: of each picture the row of its signature; negative where it has none.
     """
-    places = np.arange(len(signatures)) if rows is None else np.array(rows, np.int64)
+    places = np.array(rows, np.int64)
     pairs = np.empty((0, 2), np.int64)
     if bits < 0:
         return Alike(np.arange(len(places)), pairs)
     firsts, chosen, hashes = _first_look(signatures, places)
     if len(chosen) > 1:
-        pairs = chosen[_pairs(hashes, signatures, places[chosen], bits)]
+        asked, kept = hashes[:, _ASKED].ravel(), hashes[:, : perceptual_hash.MIRRORED].ravel()
+        del hashes
+        pairs = chosen[_pairs(asked, kept, signatures, places[chosen], bits)]
     return Alike(firsts, pairs)
 
 
@@ -99,7 +103,7 @@ def _first_look(signatures: Signatures, rows: Indices) -> tuple[Indices, Indices
     there = np.flatnonzero(rows >= 0)
     for start in range(0, len(there), _READ_AT_ONCE):
         places = there[start : start + _READ_AT_ONCE]
-        some = signatures[rows[places]]
+        some = signatures()[rows[places]]
         is_first = np.any(some, axis=(1, 2))
         for number in np.flatnonzero(is_first).tolist():
             # In place of the signature itself, which is twenty times as long.
@@ -111,23 +115,28 @@ def _first_look(signatures: Signatures, rows: Indices) -> tuple[Indices, Indices
     return firsts, np.array(list(by_digest.values()), np.int64), np.concatenate(hashes)
 
 
-def _pairs(hashes: Hashes, signatures: Signatures, rows: Indices, bits: int) -> Indices:
-    """Returns int64 [pairs, 2], smaller first, sorted; both are numbers of `hashes` and `rows`."""
-    asked, kept = hashes[:, _ASKED].ravel(), hashes[:, : perceptual_hash.MIRRORED].ravel()
+def _pairs(
+    asked: Hashes, kept: Hashes, signatures: Signatures, rows: Indices, bits: int
+) -> Indices:
+    """Returns int64 [pairs, 2], smaller first, sorted; both are numbers of `rows`.
+
+    `asked` and `kept` are hashes of 64 bits, two and seven for each row.
+    """
     found, num_found = [np.empty(0, np.int64)], 0
     for left, right in _within(asked, kept, bits):
         first, one = np.divmod(left, len(_ASKED))
         second, other = np.divmod(right, perceptual_hash.MIRRORED)
-        fine = signatures[rows[first], _ASKED[one], 1:] ^ signatures[rows[second], other, 1:]
+        words = signatures()
+        fine = words[rows[first], _ASKED[one], 1:] ^ words[rows[second], other, 1:]
         distances = np.bitwise_count(fine)
         is_alike = (distances.sum(axis=1, dtype=np.int64) <= FINE_BITS) & (first != second)
         smaller, larger = np.minimum(first, second), np.maximum(first, second)
         # Numbers stand for pairs: millions of tuples would need gigabytes.
-        found.append((smaller * len(hashes) + larger)[is_alike])
+        found.append((smaller * len(rows) + larger)[is_alike])
         num_found += len(found[-1])
         if num_found > _FOUND_AT_ONCE:
             found, num_found = [_unique(found)], 0
-    return np.stack(np.divmod(_unique(found), len(hashes)), axis=1)
+    return np.stack(np.divmod(_unique(found), len(rows)), axis=1)
 
 
 def _unique(numbers: Sequence[Indices]) -> Indices:

@@ -104,14 +104,14 @@ class Options:
 def make(
     scanned: Iterable[Scanned],
     options: Options,
-    signatures: near_duplicates.Signatures = near_duplicates.NO_SIGNATURES,
+    signatures: near_duplicates.Signatures = near_duplicates.no_signatures,
 ) -> Plan:
     """Plans a dataset.
 
     Args:
       scanned: the files.
       options: what else it depends on.
-      signatures: the rows that the facts name, see `sketches`.
+      signatures: of the rows that the facts name.
 
     Raises:
       DataError: a split that was asked for would be empty.

@@ -18,8 +18,8 @@ narrow.
 import dataclasses
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,7 @@ _Z = 1.959964  # of a 95 % interval
 _SIZE, _COLOUR = "width and height", "mean colour"
 
 Columns = npt.NDArray[np.float64]
+Item = TypeVar("Item")
 # By name what is known of a file; each a tuple of numbers, or a text. Of facts that tell equally
 # much the first is named, so that causes stand before what follows from them.
 FACTS: Mapping[str, Callable[[Facts], tuple[float, ...] | str]] = {
@@ -139,33 +140,36 @@ def evidence(
     labels: Sequence[int],
     groups: Sequence[str],
     target: Target,
+    is_sample: bool = False,
     seed: int = 0,
 ) -> Evidence:
-    """Returns what an audit is made of, for at most `MAX_IMAGES` images.
+    """Returns what an audit is made of.
 
     Args:
-      facts: of the files.
+      facts: of the files; see `sample`.
       labels: of each the index of its class.
       groups: of each its group; no group lies in two folds.
       target: the class names.
-      seed: decides the sample and the folds.
+      is_sample: whether there are more files.
+      seed: decides the folds.
     """
-    places = _sample(len(facts), seed)
+    numbers = {group: number for number, group in enumerate(sorted(set(groups)))}
     return Evidence(
-        {name: [known(facts[place]) for place in places] for name, known in FACTS.items()},
-        np.array(labels, np.int64)[places],
-        np.unique(np.array([groups[place] for place in places]), return_inverse=True)[1],
+        {name: list(map(known, facts)) for name, known in FACTS.items()},
+        np.array(labels, np.int64),
+        np.array([numbers[group] for group in groups], np.int64),
         target,
-        len(places) < len(facts),
+        is_sample,
         seed,
     )
 
 
-def _sample(number: int, seed: int) -> list[int]:
+def sample(items: Iterable[Item], number: int, seed: int = 0) -> list[Item]:
+    """Returns all of so many items, or `MAX_IMAGES` of them, in their order."""
     if number <= MAX_IMAGES:
-        return list(range(number))
-    chosen = np.random.default_rng(seed).choice(number, MAX_IMAGES, replace=False)
-    return sorted(chosen.tolist())
+        return list(items)
+    places = set(np.random.default_rng(seed).choice(number, MAX_IMAGES, replace=False).tolist())
+    return [item for place, item in enumerate(items) if place in places]
 
 
 def judge(evidence: Evidence) -> Result:
@@ -175,8 +179,7 @@ def judge(evidence: Evidence) -> Result:
     if not usable:
         note = f"not defined: it takes {MIN_GROUPS} groups of images of each of two classes"
         return dataclasses.replace(result, note=note)
-    blocks = _blocks(evidence.values)
-    everything = np.hstack([np.zeros((len(evidence.labels), 0)), *blocks.values()])
+    everything, blocks = _blocks(evidence.values, len(evidence.labels))
     judges = {
         index: _Judge(evidence.labels == index, evidence.groups, evidence.seed) for index in usable
     }
@@ -193,10 +196,18 @@ def judge(evidence: Evidence) -> Result:
     )
 
 
-def _blocks(values: Mapping[str, Sequence[tuple[float, ...] | str]]) -> dict[str, Columns]:
-    """Returns by the name of each fact that differs what a linear model sees of it."""
+def _blocks(
+    values: Mapping[str, Sequence[tuple[float, ...] | str]], number: int
+) -> tuple[Columns, dict[str, Columns]]:
+    """Returns what a linear model sees of all facts, and by name of each fact that differs.
+
+    The latter are parts of the former, and take no memory of their own.
+    """
     blocks = {name: _columns(known) for name, known in values.items()}
-    return {name: block for name, block in blocks.items() if block.shape[1]}
+    blocks = {name: block for name, block in blocks.items() if block.shape[1]}
+    everything = np.hstack([np.zeros((number, 0)), *blocks.values()])
+    ends = np.cumsum([block.shape[1] for block in blocks.values()], dtype=np.int64)
+    return everything, dict(zip(blocks, np.split(everything, ends, axis=1), strict=False))
 
 
 def interval(auc: float, num_positives: int, num_negatives: int) -> tuple[float, float]:

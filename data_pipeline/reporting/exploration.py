@@ -2,7 +2,7 @@
 
 import bisect
 import collections
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,13 @@ SIDES = tuple(round(8 * 2 ** (step / 4)) for step in range(4 * 11 + 1))
 QUALITIES = 100
 _READ_AT_ONCE = 1 << 10  # histograms
 
+Histograms = Callable[[], npt.NDArray[np.uint16]]  # gives [rows, 4, BINS], see `colours`
+
 
 def of_classes(
     scanned: Iterable[Scanned],
     targets: Mapping[str, Target],
-    histograms: npt.NDArray[np.uint16],
+    histograms: Histograms,
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Returns by target and class name what its files are like; see `of_files`."""
     by_class: dict[str, dict[int, list[Facts]]] = {name: {} for name in targets}
@@ -39,12 +41,12 @@ def of_classes(
     }
 
 
-def of_files(facts: Sequence[Facts], histograms: npt.NDArray[np.uint16]) -> dict[str, Any]:
+def of_files(facts: Sequence[Facts], histograms: Histograms) -> dict[str, Any]:
     """Returns numbers of files that make no picture of a file each.
 
     Args:
       facts: of the files.
-      histograms: uint16 [rows, 4, BINS]: the rows that the facts name, see `sketches`.
+      histograms: of the rows that the facts name.
 
     Returns:
       `images`: how many they are.
@@ -57,7 +59,7 @@ def of_files(facts: Sequence[Facts], histograms: npt.NDArray[np.uint16]) -> dict
     rows = np.array([fact.sketch for fact in facts if fact.sketch >= 0], np.int64)
     values = np.zeros((len(colours.CHANNELS), colours.BINS), np.int64)
     for start in range(0, len(rows), _READ_AT_ONCE):
-        values += histograms[rows[start : start + _READ_AT_ONCE]].sum(axis=0, dtype=np.int64)
+        values += histograms()[rows[start : start + _READ_AT_ONCE]].sum(axis=0, dtype=np.int64)
     qualities = [fact.quality - 1 for fact in facts if fact.quality is not None]
     width = 256 // colours.BINS
     sides = [bisect.bisect_right(SIDES, min(fact.width, fact.height)) - 1 for fact in facts]

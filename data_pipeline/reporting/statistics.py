@@ -1,6 +1,7 @@
 """What a dataset is made of, in numbers, from the facts of the scan and the shards' sidecars."""
 
 import collections
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -50,8 +51,8 @@ Audit = Callable[[], audit.Result]  # waits for it
 
 def begin_audits(plan: Plan, targets: Mapping[str, Target]) -> dict[str, Audit]:
     """Begins to find out what the formats of the planned files tell of each target."""
-    items = [item for shard in plan.shards for item in shard.items]
-    return {name: _begin_audit(items, name, target) for name, target in targets.items()}
+    items = itertools.chain.from_iterable(shard.items for shard in plan.shards)
+    return _begin_audits(items, plan.num_images, targets)
 
 
 def audits(
@@ -68,23 +69,32 @@ def audits(
       sidecars: of its shards.
       targets: by name.
     """
-    records = [
-        item
-        for shard, sidecar in zip(plan.shards, sidecars, strict=True)
-        for item in write.stored_facts(shard, sidecar)
-    ]
-    stored = {name: _begin_audit(records, name, target) for name, target in targets.items()}
+    records = itertools.chain.from_iterable(map(write.stored_facts, plan.shards, sidecars))
+    stored = _begin_audits(records, sum(sidecar.records for sidecar in sidecars), targets)
     return {
         name: {"source": begun[name]().to_json(), "dataset": stored[name]().to_json()}
         for name in targets
     }
 
 
-def _begin_audit(items: Sequence[Scanned], name: str, target: Target) -> Audit:
-    facts = [facts for _, facts in items]
-    labels = [reference.targets[name] for reference, _ in items]
-    groups = [reference.group_id for reference, _ in items]
-    return reporter.begin_judging(audit.evidence(facts, labels, groups, target))
+def _begin_audits(
+    items: Iterable[Scanned], number: int, targets: Mapping[str, Target]
+) -> dict[str, Audit]:
+    chosen = audit.sample(items, number)
+    facts = [facts for _, facts in chosen]
+    groups = [reference.group_id for reference, _ in chosen]
+    return {
+        name: reporter.begin_judging(
+            audit.evidence(
+                facts,
+                [reference.targets[name] for reference, _ in chosen],
+                groups,
+                target,
+                is_sample=len(chosen) < number,
+            )
+        )
+        for name, target in targets.items()
+    }
 
 
 def of_look_alikes(plan: Plan) -> dict[str, int]:

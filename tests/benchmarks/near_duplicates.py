@@ -69,7 +69,7 @@ def main() -> None:
     for name, signatures in cases.items():
         unpacked = perceptual_hash.unpack(signatures)
         start, used = time.perf_counter(), time.process_time()
-        found = near_duplicates.find(unpacked, BITS)
+        found = near_duplicates.find(unpacked.view, BITS, range(len(signatures)))
         row = {
             "name": name,
             "signatures": len(signatures),

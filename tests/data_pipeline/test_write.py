@@ -58,7 +58,7 @@ def test_the_facts_of_what_is_stored_are_known_without_reading_it_again(tmp_path
     task = _task(tmp_path, [painted.jpeg(1), b"damaged", painted.jpeg(3)])
     write.write(task)
     sidecar = write.done(tmp_path, task.shard)
-    found = write.stored_facts(task.shard, sidecar)
+    found = list(write.stored_facts(task.shard, sidecar))
     assert [reference.image_id for reference, _ in found] == ["real/0.jpg", "real/2.jpg"]
     assert [(facts.num_bytes, facts.quality, facts.subsampling) for _, facts in found] == [
         (len(painted.jpeg(1)), 90, "4:2:0"),

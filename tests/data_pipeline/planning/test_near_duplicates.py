@@ -21,7 +21,8 @@ def _signature(jpeg):
 
 
 def _find(signatures, bits=4):
-    return near_duplicates.find(perceptual_hash.unpack(signatures), bits)
+    unpacked = perceptual_hash.unpack(signatures)
+    return near_duplicates.find(lambda: unpacked, bits, range(len(signatures)))
 
 
 @pytest.fixture(scope="module")

@@ -100,11 +100,14 @@ def test_no_group_lies_in_two_folds():
     assert np.bincount(folds, groups % 2).tolist() == [30] * 5
 
 
-def test_a_large_set_is_judged_by_a_sample(monkeypatch):
+def test_of_a_large_set_a_sample_is_taken_that_is_the_same_each_time(monkeypatch):
     monkeypatch.setattr(audit, "MAX_IMAGES", 120)
-    result = _run(lambda label: {"format": "GIF"} if label else {}, 500)
-    assert (result.num_images, result.is_sample, result.auc) == (120, True, 1.0)
-    assert result == _run(lambda label: {"format": "GIF"} if label else {}, 500)
+    taken = audit.sample(iter(range(500)), 500)
+    assert len(set(taken)) == 120
+    assert taken == sorted(taken) == audit.sample(range(500), 500)
+    assert taken[0] < 50
+    assert taken[-1] >= 450
+    assert audit.sample(range(120), 120) == list(range(120))
 
 
 def test_the_interval_is_that_of_hanley_and_mcneil():

@@ -18,7 +18,7 @@ def _charts(tmp_path, class_names=ODD, **changes):
     content = manifest.read(tiny.write(tmp_path, class_names=class_names))
     files = {"quality": 80, "subsampling": "4:2:0", "grey": 100.0, **changes}
     facts = [Facts("h", 10, "JPEG", "RGB", side, 60, **files) for side in (40, 50)]
-    found = exploration.of_files(facts, np.empty((0, 4, 16), np.uint16))
+    found = exploration.of_files(facts, lambda: np.empty((0, 4, 16), np.uint16))
     numbers = {"classes": {"label": dict.fromkeys(class_names, found)}}
     return charts.of_target("label", content.targets["label"], content, numbers)
 

@@ -7,7 +7,9 @@ from data_pipeline.reporting import exploration
 from data_pipeline.sources.locations import File
 from tests import tiny
 
-NO_HISTOGRAMS = np.empty((0, 4, 16), np.uint16)
+
+def _no_histograms():
+    return np.empty((0, 4, 16), np.uint16)
 
 
 def _facts(side, **changes):
@@ -23,7 +25,7 @@ def test_three_files_are_literally_this():
             _facts(8, quality=100, subsampling="4:2:0", grey=255.0, sketch=0),
             _facts(20_000, kind="PNG", grey=16.0),
         ],
-        histograms,
+        lambda: histograms,
     )
     assert found["images"] == 3
     assert found["formats"] == {"JPEG": 2, "PNG": 1}
@@ -37,14 +39,14 @@ def test_three_files_are_literally_this():
 
 
 def test_no_file_is_no_error():
-    found = exploration.of_files([], NO_HISTOGRAMS)
+    found = exploration.of_files([], _no_histograms)
     assert (found["images"], found["formats"], sum(found["qualities"])) == (0, {}, 0)
 
 
 def test_files_are_counted_by_class():
     location = File("/x", 1, 1)
     scanned = [(Reference(str(i), location, {"label": i % 2}, "g"), _facts(9)) for i in range(5)]
-    found = exploration.of_classes(scanned, {"label": tiny.LABEL}, NO_HISTOGRAMS)
+    found = exploration.of_classes(scanned, {"label": tiny.LABEL}, _no_histograms)
     assert {name: files["images"] for name, files in found["label"].items()} == {
         "real": 3,
         "fake": 2,
