@@ -1,6 +1,6 @@
 """A look at each file: size, hash, header, picture. What was found is kept for the next build.
 
-The look makes what is stored of a file as well, which is kept in a `spool` until it is written.
+The look makes what is stored of a file as well, which a `spool` keeps until it is written.
 
 The results of a scan are files of JSON lines, one for each batch of references. They are kept under
 the fingerprint of the file's location, so that a file that has changed is looked at again.
@@ -13,20 +13,19 @@ import hashlib
 import json
 import pathlib
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from data_pipeline import faults, references, sketches, spool
-from data_pipeline.images import decoder
-from data_pipeline.images.appearance import Appearance
-from data_pipeline.images.image_policy import Reason, Rejection, Stored
+from data_pipeline import faults, sketches, spool
+from data_pipeline.images import decoder, inspection
+from data_pipeline.images.image_policy import Reason, Rejection
 from data_pipeline.isolation import calls
 from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
 from data_pipeline.running import attempt
 from data_pipeline.sketches import Sketch
 
 VERSION = 3  # changes when `look` finds more or other facts
-BATCH_REFERENCES = 128  # the unit of work; some tenths of a second
+BATCH_REFERENCES = 512  # the unit of work, of a second or two; decoders wait where one ends
 _SUFFIX = ".jsonl"
 # Reasons that may lie in the machine, or be gone with the next version of a decoder.
 _MAY_PASS = frozenset({UNREADABLE, Reason.OUT_OF_MEMORY, Reason.CRASHED, Reason.TIMEOUT})
@@ -37,7 +36,7 @@ _DECODER = json.JSONDecoder(
     parse_int=functools.lru_cache(4096)(int), parse_float=functools.lru_cache(4096)(float)
 )
 
-Found = tuple[Facts | Reject, Sketch | None, Stored | None]
+Found = tuple[Facts | Reject, Sketch | None, spool.Place | None]
 Line = tuple[str, str, Facts | Reject, bytes | None]  # itself, fingerprint, a packed sketch
 
 
@@ -61,15 +60,15 @@ class Batch:
 def scan(batch: Batch) -> int:
     """Looks at the references of a batch; returns how many, once their facts are on disk."""
     faults.before("scan")
-    lines = []
-    with spool.writer(batch.room) as put:
-        looks = calls.ahead(
-            decoder.PROGRAM, lambda reference: look(reference, batch.image_size), batch.references
-        )
-        for reference, (found, sketch, stored) in looks:
-            if stored:
-                put(reference.location.fingerprint, stored)
-            lines.append(_line(reference.location.fingerprint, found, sketch))
+    kept = spool.begin(batch.room)
+    lines, places = [], {}
+    for reference, (found, sketch, place) in look(batch.references, batch.image_size, kept):
+        fingerprint = reference.location.fingerprint
+        lines.append(_line(fingerprint, found, sketch))
+        if place:
+            places[fingerprint] = place
+    if kept:
+        spool.finish(kept, places)
     _save(pathlib.Path(batch.directory), lines)
     return len(lines)
 
@@ -90,31 +89,36 @@ def _save(directory: pathlib.Path, lines: Iterable[str]) -> pathlib.Path:
     return path
 
 
-def look(reference: Reference, image_size: int) -> Callable[[], Found]:
-    """Reads a file and has it decoded; returns what waits for that.
+def look(
+    references: Sequence[Reference], image_size: int, kept: str | None = None
+) -> Iterator[tuple[Reference, Found]]:
+    """Lets decoders look at files.
 
-    It gives the facts of the file, or why it cannot be used; its sketch; and what is stored of it,
-    without its bytes where these are the file's own.
+    Yields:
+      Each reference in order, with the facts of its file, or why it cannot be used; its sketch; and
+      where the decoder has kept what is stored of it, if `kept` tells where, see `spool.begin`.
     """
-    data = references.read(reference)
-    if isinstance(data, Reject):
-        reject = data
-        return lambda: (reject, None, None)
-    looked = calls.submit(decoder.PROGRAM, "look", data, image_size)
-    sha256 = hashlib.sha256(data).hexdigest()  # meanwhile
-    num_bytes = len(data)
-    return lambda: _found(reference, sha256, num_bytes, looked.result())
+    looks = calls.each(
+        decoder.PROGRAM, "look", references, lambda item: (item.location, image_size, kept)
+    )
+    for reference, looked in looks:
+        try:
+            faults.before("read")  # of this process, which lives longer than a decoder may
+        except OSError as error:
+            looked = error
+        yield reference, _found(reference, looked)
 
 
-def _found(
-    reference: Reference, sha256: str, num_bytes: int, found: Appearance | Rejection
-) -> Found:
+def _found(reference: Reference, found: inspection.Look | Rejection | OSError) -> Found:
+    if isinstance(found, OSError):
+        detail = found.strerror or str(found)
+        return Reject(reference.image_id, UNREADABLE, detail), None, None
     if isinstance(found, Rejection):
         return Reject(reference.image_id, found.reason, found.detail), None, None
     header = found.header
     facts = Facts(
-        sha256=sha256,
-        num_bytes=num_bytes,
+        sha256=found.sha256,
+        num_bytes=found.num_bytes,
         format=header.format,
         mode=header.mode,
         width=header.width,
@@ -128,11 +132,13 @@ def _found(
         blue=found.colours.blue,
         grey=found.colours.grey,
     )
-    return facts, Sketch(found.signature, found.colours.histogram), found.stored
+    return facts, Sketch(found.signature, found.colours.histogram), found.place
 
 
 def _line(fingerprint: str, found: Facts | Reject, sketch: Sketch | None) -> str:
-    fields = {"fingerprint": fingerprint, **dataclasses.asdict(found)}
+    # `asdict` would copy each value, which takes longer than to write it.
+    facts = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    fields = {"fingerprint": fingerprint, **facts}
     fields.pop("image_id", None)  # the same file may be listed under another root
     fields.pop("sketch", None)  # it is another row in each build
     if sketch:

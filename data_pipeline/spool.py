@@ -2,17 +2,19 @@
 
 In which order records stand is known only when all files have been looked at. What a look has
 decoded and encoded is kept meanwhile, so that no image is decoded twice. The bytes lie in TFRecord
-files, one for each batch of the scan, and beside each a file of JSON lines says where. Whatever is
-not there or damaged is made again from the source.
+files, one for each decoder and batch of the scan, and for each batch a file of JSON lines says
+where. Whatever is not there or damaged is made again from the source.
 """
 
 import contextlib
 import dataclasses
 import json
+import os
 import pathlib
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 from data_pipeline import faults
@@ -28,31 +30,32 @@ class Place:
 
     Attributes:
       file: absolute.
-      offset: of a record in the file, in bytes; None where the bytes are those of the image's file.
+      offset: of a record in the file, in bytes; None where the bytes are read from the image's
+        file again.
       width, height: in pixels.
-      is_repaired: see `image_policy.Stored`.
+      is_original, is_repaired: see `image_policy.Stored`.
     """
 
     file: str
     offset: int | None
     width: int
     height: int
+    is_original: bool
     is_repaired: bool
 
-    @property
-    def is_original(self) -> bool:
-        """Whether the bytes are those of the image's file."""
-        return self.offset is None
-
     def read(self) -> Stored | None:
-        """Returns what is stored; None where it is gone, damaged, or the image's file itself."""
+        """Returns what is stored; None where it is gone, damaged, or in the image's file."""
         if self.offset is None:
             return None
         try:
             jpeg = framing.read_record(self.file, self.offset)
         except (OSError, exits.DataError):
             return None
-        return Stored(jpeg, self.width, self.height, False, self.is_repaired)
+        return self.stored(jpeg)
+
+    def stored(self, jpeg: bytes) -> Stored:
+        """Returns what is stored with these bytes."""
+        return Stored(jpeg, self.width, self.height, self.is_original, self.is_repaired)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,40 +80,50 @@ def prepare(directory: pathlib.Path) -> Room:
     return Room(str(directory), shutil.disk_usage(directory).free // 2)
 
 
-Put = Callable[[str, Stored], None]
-
-
-@contextlib.contextmanager
-def writer(room: Room | None) -> Iterator[Put]:
-    """Keeps what is stored of a batch of images, while there is room; nothing where it is None.
-
-    What a killed process leaves is never found, and goes with the directory.
-
-    Yields:
-      What keeps one, under the fingerprint of its image's location.
-    """
+def begin(room: Room | None) -> str | None:
+    """Returns how the files of a batch of images begin; None where there is no room for them."""
     if room is None or not room.is_left:
-        yield lambda fingerprint, stored: None
-        return
-    path = pathlib.Path(room.directory) / secrets.token_hex(8)
-    lines: list[str] = []
+        return None
+    return str(pathlib.Path(room.directory) / secrets.token_hex(8))
 
-    def put(fingerprint: str, stored: Stored) -> None:
-        fields = {
-            "fingerprint": fingerprint,
-            "offset": None if stored.is_original else file.tell(),
-            "width": stored.width,
-            "height": stored.height,
-            "is_repaired": stored.is_repaired,
-        }
-        if not stored.is_original:
-            file.write(framing.frame(stored.jpeg))
-        lines.append(json.dumps(fields, separators=(",", ":")) + "\n")
 
-    with path.with_suffix(_RECORDS).open("wb") as file:
-        yield put
+def keep(batch: str, stored: Stored, is_quick: bool) -> Place | None:
+    """Keeps what is stored of an image; returns where, or None if the disk refuses.
+
+    What a process keeps that is killed before `finish` is never found, and goes with the directory.
+
+    Args:
+      batch: see `begin`.
+      stored: of the image.
+      is_quick: whether the image's own file is there to be read again.
+    """
+    file, offset = "", None
+    if not (stored.is_original and is_quick):
+        file = f"{batch}-{os.getpid()}{_RECORDS}"
+        try:
+            offset = _append(file, framing.frame(stored.jpeg))
+        except OSError:
+            return None
+    return Place(file, offset, stored.width, stored.height, stored.is_original, stored.is_repaired)
+
+
+def _append(path: str, content: bytes) -> int:
+    """Returns where the content begins."""
+    with pathlib.Path(path).open("ab", buffering=0) as file:
+        offset = file.tell()
+        if file.write(content) < len(content):
+            raise OSError(f"no room for {len(content)} bytes")
+    return offset
+
+
+def finish(batch: str, places: Mapping[str, Place]) -> None:
+    """Lets what a batch has kept be found, by the fingerprints of the images' locations."""
+    lines = (
+        json.dumps({"fingerprint": fingerprint, **dataclasses.asdict(place)}) + "\n"
+        for fingerprint, place in places.items()
+    )
     faults.before("write")
-    path.with_suffix(_INDEX).write_text("".join(lines), encoding="utf-8")
+    pathlib.Path(f"{batch}{_INDEX}").write_text("".join(lines), encoding="utf-8")
 
 
 class Spool:
@@ -120,15 +133,15 @@ class Spool:
         self._directory = directory
         self._places: dict[str, Place] = {}
         for path in sorted(directory.glob(f"*{_INDEX}")):
-            file = str(path.with_suffix(_RECORDS))
             for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                self._add(file, line)
+                self._add(line)
 
-    def _add(self, file: str, line: str) -> None:
+    def _add(self, line: str) -> None:
         with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # cut by a kill
             fields: dict[str, Any] = json.loads(line)
             fingerprint = fields.pop("fingerprint")
-            self._places[fingerprint] = Place(file, **fields)
+            fields["file"] = sys.intern(fields["file"])  # few files hold many
+            self._places[fingerprint] = Place(**fields)
 
     def find(self, fingerprint: str) -> Place | None:
         """Returns what is kept under the fingerprint of a location."""

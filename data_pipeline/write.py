@@ -200,7 +200,7 @@ def _begin(
         )
         return lambda: reject
     if place and place.is_original:
-        original = image_policy.Stored(data, place.width, place.height, True, False)
+        original = place.stored(data)
         return lambda: original
     asked = calls.submit(decoder.PROGRAM, "store", data, task.image_size, task.alike)
     return lambda: _made(reference, asked.result())

@@ -18,7 +18,7 @@ from data_pipeline.images.image_policy import Header, Rejection, Stored
 class Appearance:
     """What the headers of a file say, its `colours`, and its `signature` of `perceptual_hash`.
 
-    `stored` is what a dataset stores of it, without its bytes where these are the file's own.
+    `stored` is what a dataset stores of it.
     """
 
     header: Header
@@ -41,11 +41,10 @@ def look(data: bytes, image_size: int) -> Appearance | Rejection:
     side = perceptual_hash.SIDE
     thumbnail = seen.picture.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=1.0)
     grey = thumbnail.convert("L")
-    stored = seen.stored
     return Appearance(
         header=seen.header,
         encoding=encoding.read(data),
         colours=colours.of_thumbnail(thumbnail, grey),
         signature=perceptual_hash.signature(np.asarray(grey)),
-        stored=dataclasses.replace(stored, jpeg=b"") if stored.is_original else stored,
+        stored=seen.stored,
     )

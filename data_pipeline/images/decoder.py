@@ -1,16 +1,17 @@
 """The child in which images are opened; see `isolation`."""
 
-from data_pipeline.images import appearance, image_policy
+from data_pipeline.images import image_policy, inspection
 from data_pipeline.images.image_policy import Reason, Rejection
 from data_pipeline.isolation import child
 
 PROGRAM = child.Program(
     module="data_pipeline.images.decoder",
     role="decoder",
-    functions={"look": appearance.look, "store": image_policy.store},
+    functions={"look": inspection.look, "store": image_policy.store},
     patience=30,
     # The worst picture of image_policy.MAX_PIXELS takes 1.1 GB; requests that wait come on top.
     max_memory=3 << 30,  # 3 GiB
+    fetch={"look": inspection.read},
     reject=lambda reason, detail: Rejection(Reason(reason), detail),
 )
 

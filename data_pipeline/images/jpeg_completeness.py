@@ -31,7 +31,7 @@ def with_end_marker(segments: jpeg_structure.Segments) -> bytes | None:
     if segments.has_restarts and not (len(segments.scans) == 1 and segments.has_all_restarts()):
         return None
     repaired = data.removesuffix(b"\xff") + _END_MARKER
-    return None if _reads_on(repaired, len(repaired) - 2) else repaired
+    return None if _reads_on(repaired, len(repaired) - 2, _picture(repaired)) else repaired
 
 
 def is_cut(segments: jpeg_structure.Segments, decoded: Image.Image) -> bool:
@@ -48,12 +48,12 @@ def is_cut(segments: jpeg_structure.Segments, decoded: Image.Image) -> bool:
     marker = segments.frames[0][0]
     end = segments.scans[-1][2]
     if marker in jpeg_structure.PROGRESSIVE:
-        return not segments.has_all_coefficients() and _reads_on(segments.data, end)
+        return not segments.has_all_coefficients() and _reads_on(segments.data, end, decoded)
     if marker not in jpeg_structure.SEQUENTIAL or not _ends_grey(decoded):
         return False
     if segments.has_restarts and not segments.has_all_restarts():
         return True
-    return _reads_on(segments.data, end)
+    return _reads_on(segments.data, end, decoded)
 
 
 def _ends_grey(image: Image.Image) -> bool:
@@ -64,11 +64,12 @@ def _ends_grey(image: Image.Image) -> bool:
     return luma.getpixel((0, 0)) in _MID_GREY
 
 
-def _reads_on(data: bytes, end: int) -> bool:
+def _reads_on(data: bytes, end: int, decoded: Image.Image) -> bool:
     """Whether a decoder reads what stands where the coded data end, at `end`."""
-    longer = data[:end] + _RANDOM_BITS + data[end:]
-    return _pixels(data) != _pixels(longer)
+    longer = _picture(data[:end] + _RANDOM_BITS + data[end:])
+    same = decoded if decoded.size == longer.size else _picture(data)
+    return same.tobytes() != longer.tobytes()
 
 
-def _pixels(data: bytes) -> bytes:
-    return JpegImagePlugin.JpegImageFile(io.BytesIO(data)).tobytes()
+def _picture(data: bytes) -> Image.Image:
+    return JpegImagePlugin.JpegImageFile(io.BytesIO(data))

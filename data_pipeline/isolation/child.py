@@ -1,10 +1,13 @@
 """The process in which foreign bytes are opened, and which may die of it.
 
-`calls` starts it. Requests come in on its standard input, each the name of a function and its
-arguments; answers go out in the same order. What runs out of time is ended by the kernel, even in
-the middle of C code. It ends with the process that started it, because its input ends then.
+`calls` starts it. Requests come in on its standard input, each a list of calls: the name of a
+function and its arguments. What the calls return goes out in the same order, once for each request.
+What runs out of time is ended by the kernel, even in the middle of C code. The process ends with
+the one that started it, because its input ends then.
 """
 
+import concurrent.futures
+import contextlib
 import dataclasses
 import enum
 import os
@@ -12,7 +15,7 @@ import queue
 import resource
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from data_pipeline.isolation import messages
@@ -28,6 +31,9 @@ class Reason(enum.StrEnum):
     OUT_OF_MEMORY = enum.auto()
 
 
+Call = tuple[str, tuple[Any, ...]]  # the name of a function, and its arguments
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Program:
     """What a child runs.
@@ -40,6 +46,8 @@ class Program:
       patience_is_for: what those seconds are for, in words; empty for the whole call.
       max_memory: bytes.
       reject: makes of a reason and a line of details what a call returns that came to a bad end.
+      fetch: by the names of functions what makes of the first argument of a call another one, while
+        earlier calls run; it has no end of patience, as a disk may take its time.
     """
 
     module: str
@@ -49,6 +57,7 @@ class Program:
     max_memory: int
     reject: Callable[[Reason, str], Any]
     patience_is_for: str = ""
+    fetch: Mapping[str, Callable[[Any], Any]] = dataclasses.field(default_factory=dict)
 
     @property
     def timeout_detail(self) -> str:
@@ -63,19 +72,41 @@ def main(program: Program) -> None:
     _limit(resource.RLIMIT_DATA, program.max_memory)
     _limit(resource.RLIMIT_CORE, 0)  # a crash is expected, and needs no picture of its memory
     requests, answers = _pipes()
-    waiting: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | None] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(requests, waiting), daemon=True).start()
+    waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(program, requests, waiting), daemon=True).start()
     messages.send(answers, READY)
-    while request := waiting.get():
+    found = []
+    while call := waiting.get():
         expect(program.patience)
-        answer = _answer(program, *request)
+        found.append(_answer(program, call))
         expect(0)
-        messages.send(answers, answer)
+        if call.is_last:
+            messages.send(answers, found)
+            found = []
+
+
+@dataclasses.dataclass
+class _Waiting:
+    """A call that waits for its turn; `is_last` of its request."""
+
+    function: str
+    arguments: Callable[[], tuple[Any, ...]]
+    is_last: bool
 
 
 def expect(seconds: int) -> None:
     """Gives the call that runs so many seconds from now on; 0 for as many as it takes."""
     signal.alarm(seconds)
+
+
+@contextlib.contextmanager
+def at_leisure() -> Iterator[None]:
+    """Stops the clock of the call that runs, as for a disk that may take its time."""
+    left = signal.alarm(0)
+    try:
+        yield
+    finally:
+        signal.alarm(left)
 
 
 def _limit(kind: int, most: int) -> None:
@@ -94,19 +125,39 @@ def _pipes() -> tuple[BinaryIO, BinaryIO]:
     return requests, answers
 
 
-def _listen(requests: BinaryIO, waiting: queue.SimpleQueue) -> None:
+def _listen(
+    program: Program, requests: BinaryIO, waiting: queue.SimpleQueue[_Waiting | None]
+) -> None:
     # In a thread of its own, so that the other side can write while a picture is decoded, and
     # never waits with a request for one who waits with an answer.
     try:
         while True:
-            waiting.put(messages.receive(requests))
+            calls: list[Call] = messages.receive(requests)
+            for number, (function, arguments) in enumerate(calls, 1):
+                fetched = _fetched(program, function, arguments)
+                waiting.put(_Waiting(function, fetched, number == len(calls)))
     finally:
         waiting.put(None)
 
 
-def _answer(program: Program, function: str, arguments: tuple[Any, ...]) -> Any:
+def _fetched(
+    program: Program, function: str, arguments: tuple[Any, ...]
+) -> Callable[[], tuple[Any, ...]]:
+    """Fetches what a call needs; returns what gives its arguments, or raises what went wrong."""
+    fetch = program.fetch.get(function)
+    if fetch is None:
+        return lambda: arguments
+    first: concurrent.futures.Future[Any] = concurrent.futures.Future()
     try:
-        return program.functions[function](*arguments)
+        first.set_result(fetch(arguments[0]))
+    except Exception as error:
+        first.set_exception(error)
+    return lambda: (first.result(), *arguments[1:])
+
+
+def _answer(program: Program, call: _Waiting) -> Any:
+    try:
+        return program.functions[call.function](*call.arguments())
     except MemoryError:
         return program.reject(Reason.OUT_OF_MEMORY, f"needs more than {program.max_memory:,} bytes")
     except Exception as error:

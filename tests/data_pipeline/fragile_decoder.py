@@ -16,11 +16,12 @@ EAT_MEMORY, RAISE = b"please eat memory", b"please raise"
 
 
 def _fragile(function):
-    def call(data, *arguments):
+    def call(first, *arguments):
+        data = first[1] if isinstance(first, tuple) else first  # of `inspection.read`
         found = re.search(rb"please [a-z ]+(C|: ([^\n]+)\n)?", data)
         if found:
             _obey(found)
-        return function(data, *arguments)
+        return function(first, *arguments)
 
     return call
 

@@ -24,12 +24,12 @@ def _reference(path, image_id="real/1.jpg"):
 
 
 def _look(path):
-    found, _, _ = scan.look(_reference(path), 256)()
+    [(_, (found, _, _))] = scan.look([_reference(path)], 256)
     return found
 
 
 def _sketch(path):
-    _, sketch, _ = scan.look(_reference(path), 256)()
+    [(_, (_, sketch, _))] = scan.look([_reference(path)], 256)
     return sketch
 
 

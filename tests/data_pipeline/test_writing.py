@@ -12,14 +12,14 @@ from tests.data_pipeline import contents
 @pytest.fixture
 def asked(monkeypatch):
     """The names of the functions that decoders were asked for."""
-    found, original = [], calls.submit
+    found, original = [], calls.Crew.submit
 
-    def submit(program, name, *rest):
-        if program is decoder.PROGRAM:
-            found.append(name)
-        return original(program, name, *rest)
+    def submit(crew, request):
+        if crew is calls._shared(decoder.PROGRAM):
+            found.extend(name for name, _ in request)
+        return original(crew, request)
 
-    monkeypatch.setattr(calls, "submit", submit)
+    monkeypatch.setattr(calls.Crew, "submit", submit)
     return found
 
 

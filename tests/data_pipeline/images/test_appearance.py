@@ -6,7 +6,7 @@ from PIL import Image
 
 from data_pipeline.images import appearance, image_policy
 from data_pipeline.images.encoding import Encoding
-from data_pipeline.images.image_policy import Header, Reason, Stored
+from data_pipeline.images.image_policy import Header, Reason
 from data_pipeline.sample import painter
 from tests.data_pipeline import painted
 
@@ -26,13 +26,6 @@ def test_a_look_finds_what_headers_say():
 def test_a_look_makes_what_is_stored():
     data = _file(Image.new("RGB", (300, 200), (200, 40, 90)), "PNG")
     assert appearance.look(data, 100).stored == image_policy.store(data, 100)
-
-
-def test_bytes_that_are_kept_do_not_come_back():
-    data = painted.jpeg(0)
-    assert appearance.look(data, 256).stored == Stored(b"", 24, 16, True, False)
-    repaired = appearance.look(data[:-2], 256).stored
-    assert repaired == Stored(data, 24, 16, False, True)
 
 
 def test_colours_are_those_of_the_picture_whatever_its_format():
