@@ -22,8 +22,9 @@ _NEED_NOTHING = (
     _LAYERS.Reshape,
     _LAYERS.ZeroPadding2D,
 )
-# The layer, and what `+` makes of two tensors, which Keras does not export.
-_SUM = "Add"
+# What Keras does not export: the layer, and what `+` makes of two tensors; and the sum of one and a
+# fixed multiple of another, in InceptionResNetV2.
+_SUMS = ("Add", "CustomScaleLayer")
 _NEED_INPUT_FOR_WEIGHTS = (_LAYERS.Conv2D, _LAYERS.Dense, _LAYERS.DepthwiseConv2D)
 # Their gradients are computed from what came out, so that they may overwrite what went in.
 _FROM_OUTPUT = ("relu", "relu6", "sigmoid", "softmax", "tanh")
@@ -122,7 +123,7 @@ class _Graph:
         """Adds what a layer does before its activation."""
         num_bytes = _bytes(layer.output)
         trains = isinstance(layer, keras.Layer) and bool(layer.trainable_variables)
-        is_sum = type(layer).__name__ == _SUM
+        is_sum = type(layer).__name__ in _SUMS
         if isinstance(layer, _LAYERS.BatchNormalization):
             self._batch_norm(layer, inputs, output)
         elif isinstance(layer, _LAYERS.LayerNormalization):
@@ -160,9 +161,12 @@ class _Graph:
         num_bytes, single = _bytes(layer.output), _float32_bytes(layer.output)
         trains = bool(layer.trainable_variables)
         inputs = self._in_float32(layer, inputs)
-        # The product of inputs and gradient, whose sum is the gradient of the scale.
-        product = single if trains else 0
         learns = layer.trainable and self._train_batch_norm
+        # The product of inputs and gradient, whose sum is the gradient of the scale. Where there is
+        # none, and the statistics stay, the gradients are those of adding and multiplying by what
+        # is fixed: they need nothing, and all is done in one place.
+        scales = trains and layer.scale
+        product = single if scales else 0
         if learns:  # the mean of squares, and its gradient, pass over squares of the inputs
             forward, backward = single, single + product
         else:
@@ -173,8 +177,9 @@ class _Graph:
             output,
             num_bytes,
             trains,
-            for_weights=inputs,
+            for_weights=inputs if scales else (),
             for_inputs=inputs if learns else (),
+            in_place=not (scales or learns or forward),
             workspace=forward,
             gradient_workspace=backward,
         )

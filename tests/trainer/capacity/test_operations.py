@@ -1,5 +1,6 @@
 import keras
 import pytest
+from keras.src.applications import inception_resnet_v2  # which `keras` does not export
 
 from trainer.capacity import memory, operations
 from trainer.networks import backbones, models, precision
@@ -84,7 +85,12 @@ def test_a_sequence_within_a_network_is_its_layers(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "add", [lambda one, other: one + other, lambda *both: keras.layers.Add()(both)]
+    "add",
+    [
+        lambda one, other: one + other,
+        lambda *both: keras.layers.Add()(both),
+        lambda *both: inception_resnet_v2.CustomScaleLayer(0.17)(both),
+    ],
 )
 def test_a_sum_of_tensors_needs_nothing_however_it_is_written(monkeypatch, add):
     def build(inputs):
@@ -144,6 +150,17 @@ def test_a_batch_norm_that_learns_statistics_squares_its_inputs(monkeypatch):
     (learns,) = _of(monkeypatch, layer, train_batch_norm=True)
     assert (learns.workspace, learns.gradient_workspace) == (IMAGE, 2 * IMAGE)
     assert learns.for_inputs == learns.inputs
+
+
+def test_a_batch_norm_without_scale_needs_nothing_where_its_statistics_stay(monkeypatch):
+    layer = keras.layers.BatchNormalization(scale=False)
+    (shifts,) = _of(monkeypatch, layer)
+    assert (shifts.trains, shifts.in_place) == (True, True)
+    assert (shifts.for_weights, shifts.for_inputs, shifts.gradient_workspace) == ((), (), 0)
+    (learns,) = _of(monkeypatch, layer, train_batch_norm=True)
+    assert (learns.in_place, learns.for_inputs) == (False, learns.inputs)
+    (scales,) = _of(monkeypatch, keras.layers.BatchNormalization())
+    assert (scales.in_place, scales.for_weights) == (False, scales.inputs)
 
 
 def test_a_layer_norm_keeps_a_factor_for_each_number(monkeypatch):
