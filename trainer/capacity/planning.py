@@ -46,10 +46,10 @@ def estimate(
         total,
         trainable,
         memory.peak_bytes_per_example(trained, cuts),
-        estimates.overhead(whole, cuts),
+        memory.bytes_of_inference(trained),
+        estimates.overhead(whole, len(classifier.trainable_variables), cuts),
         _kept_copies(config),
         num_replicas,
-        recomputes=bool(cuts),
         in_half=classifier.backbone.compute_dtype != precision.FLOAT32,
     )
     at_a_time = min(
@@ -82,7 +82,12 @@ def examples_at_a_time(
     total, _ = classifier.num_parameters()
     graph = operations.of_classifier(classifier)
     whole = estimates.Estimate(
-        total, total, 0, estimates.overhead(graph), _kept_copies(config), num_replicas
+        total,
+        total,
+        activations_per_example=0,
+        overhead=estimates.overhead(graph, len(classifier.weights)),
+        kept_copies=_kept_copies(config),
+        num_replicas=num_replicas,
     )
     fitting = whole.largest_inference(available, memory.bytes_of_inference(graph))
     return min(most, 1 << fitting.bit_length() - 1)

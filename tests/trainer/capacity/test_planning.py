@@ -15,10 +15,15 @@ def _config(**changes):
     return configs.TrainConfig(global_batch_size=64, device_memory_gb=16, **changes)
 
 
+def _scatter_nothing(monkeypatch):
+    monkeypatch.setattr(estimates, "SCATTERED", 0.0)
+    monkeypatch.setattr(estimates, "SCATTERED_AT_FIRST", 0.0)
+
+
 @pytest.fixture
 def choose(monkeypatch):
     """Chooses for a model that takes 100 MB an example."""
-    monkeypatch.setattr(estimates, "ACTIVATION_SAFETY", 1.0)
+    _scatter_nothing(monkeypatch)
 
     def call(saved=0, remembered_size=None, **changes):
         return planning.choose(
@@ -172,7 +177,8 @@ def test_as_many_examples_are_predicted_at_a_time_as_fit(classifier, monkeypatch
     assert at_a_time(None) == at_a_time(GB) == 64
     assert at_a_time(GB // 10) == 1
     for_one = memory.bytes_of_inference(operations.of_classifier(classifier))
-    monkeypatch.setattr(estimates, "overhead", lambda graph: 0)
+    monkeypatch.setattr(estimates, "overhead", lambda graph, num_weights: 0)
     monkeypatch.setattr(estimates, "USABLE", 1.0)
+    _scatter_nothing(monkeypatch)
     kept = 63 * 4 * 4  # weights, two copies by the optimizer, and sums
-    assert at_a_time(kept + int(9 * for_one * estimates.ACTIVATION_SAFETY)) == 8
+    assert at_a_time(kept + int(9 * for_one * estimates.FORWARD_SAFETY)) == 8
