@@ -5,6 +5,7 @@ Options of Apache Beam come after a bare --.
 
 # The flags and one call; the program is `pipeline.build_dataset`.
 
+import gc
 import logging
 import sys
 
@@ -13,6 +14,7 @@ from tfrecords import exits, settings, usage
 if __name__ == "__main__":
     exits.leave_when_interrupted()
     logging.disable()  # of Beam: its errors arrive as exceptions, and what it lacks is not needed
+    gc.disable()  # it would look through all that is imported, again and again
 
 from absl import flags
 
@@ -52,4 +54,6 @@ def parse_flags(argv: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # what was imported stays
+    gc.enable()
     exits.run(lambda: main(parse_flags(sys.argv)), (flags.Error,))
