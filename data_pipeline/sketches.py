@@ -6,11 +6,12 @@ the process that has it. They are mapped into memory when they are asked for, an
 array that is given: who asks anew for each look keeps none of them in memory.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 import tempfile
 import weakref
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,12 +47,17 @@ def packed(sketch: Sketch) -> bytes:
     return row
 
 
+def _close(file: IO[bytes]) -> None:
+    with contextlib.suppress(OSError):  # on a full disk, which has been told of by then
+        file.close()
+
+
 class Sketches:
     """Packed sketches by the numbers of their rows."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - closed with this
-        weakref.finalize(self, self._file.close)
+        weakref.finalize(self, _close, self._file)
         self._number = 0
 
     def add(self, row: bytes) -> int:

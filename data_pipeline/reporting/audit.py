@@ -38,6 +38,7 @@ _Z = 1.959964  # of a 95 % interval
 _SIZE, _COLOUR = "width and height", "mean colour"
 
 Columns = npt.NDArray[np.float64]
+Values = npt.NDArray[Any]  # numbers [images, numbers], or texts [images]
 Item = TypeVar("Item")
 # By name what is known of a file; each a tuple of numbers, or a text. Of facts that tell equally
 # much the first is named, so that causes stand before what follows from them.
@@ -106,7 +107,7 @@ class Evidence:
     """What is known of some images.
 
     Attributes:
-      values: by the name of each of `FACTS` what it is of each image.
+      values: by the name of each of `FACTS` what it is of each image: a row of numbers, or a text.
       labels: int64 [number], the index of the class of each image.
       groups: int64 [number], the number of its group.
       target: the class names.
@@ -114,7 +115,7 @@ class Evidence:
       seed: decides the folds.
     """
 
-    values: Mapping[str, Sequence[tuple[float, ...] | str]]
+    values: Mapping[str, Values]
     labels: npt.NDArray[np.int64]
     groups: npt.NDArray[np.int64]
     target: Target
@@ -155,7 +156,8 @@ def evidence(
     """
     numbers = {group: number for number, group in enumerate(sorted(set(groups)))}
     return Evidence(
-        {name: list(map(known, facts)) for name, known in FACTS.items()},
+        # As arrays: tuples of many images would take ten times the memory, in two processes.
+        {name: np.array(list(map(known, facts))) for name, known in FACTS.items()},
         np.array(labels, np.int64),
         np.array([numbers[group] for group in groups], np.int64),
         target,
@@ -196,9 +198,7 @@ def judge(evidence: Evidence) -> Result:
     )
 
 
-def _blocks(
-    values: Mapping[str, Sequence[tuple[float, ...] | str]], number: int
-) -> tuple[Columns, dict[str, Columns]]:
+def _blocks(values: Mapping[str, Values], number: int) -> tuple[Columns, dict[str, Columns]]:
     """Returns what a linear model sees of all facts, and by name of each fact that differs.
 
     The latter are parts of the former, and take no memory of their own.
@@ -220,13 +220,12 @@ def interval(auc: float, num_positives: int, num_negatives: int) -> tuple[float,
     return round(max(0.0, auc - half), 4), round(min(1.0, auc + half), 4)
 
 
-def _columns(values: Sequence[tuple[float, ...] | str]) -> Columns:
+def _columns(values: Values) -> Columns:
     """Returns what a linear model sees of a fact; no column where it is the same for all."""
-    if isinstance(values[0], str):
-        columns = _categories(np.array(values))
+    if values.dtype.kind == "U":
+        columns = _categories(values)
     else:
-        numbers = np.array(values, np.float64)
-        columns = np.hstack([_numbers(column) for column in numbers.T])
+        columns = np.hstack([_numbers(column) for column in values.astype(np.float64).T])
     columns = np.unique(columns[:, columns.std(axis=0) > 1e-9], axis=1)
     return (columns - columns.mean(axis=0)) / columns.std(axis=0) if columns.size else columns
 

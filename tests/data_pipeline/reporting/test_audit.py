@@ -110,6 +110,11 @@ def test_of_a_large_set_a_sample_is_taken_that_is_the_same_each_time(monkeypatch
     assert audit.sample(range(120), 120) == list(range(120))
 
 
+def test_whether_there_are_more_images_is_told():
+    evidence = audit.evidence([_facts(0)], [0], ["a"], LABEL, is_sample=True)
+    assert audit.judge(evidence).is_sample
+
+
 def test_the_interval_is_that_of_hanley_and_mcneil():
     # Their example: 58 normal and 51 abnormal patients, an area of .893 and an error of .032.
     low, high = audit.interval(0.893, 51, 58)
