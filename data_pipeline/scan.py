@@ -22,7 +22,7 @@ from data_pipeline.images.image_policy import Reason, Rejection
 from data_pipeline.isolation import calls
 from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
 from data_pipeline.running import attempt
-from data_pipeline.sketches import Sketch
+from data_pipeline.sketches import Packed, Sketch
 
 VERSION = 3  # changes when `look` finds more or other facts
 BATCH_REFERENCES = 512  # the unit of work, of a second or two; decoders wait where one ends
@@ -37,7 +37,7 @@ _DECODER = json.JSONDecoder(
 )
 
 Found = tuple[Facts | Reject, Sketch | None, spool.Place | None]
-Line = tuple[str, str, Facts | Reject, bytes | None]  # itself, fingerprint, a packed sketch
+Line = tuple[str, str, Facts | Reject, Packed | None]  # it begins with itself, its fingerprint
 
 
 @dataclasses.dataclass(frozen=True)

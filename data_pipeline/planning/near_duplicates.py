@@ -28,8 +28,8 @@ _READ_AT_ONCE = 1 << 10  # signatures
 _BLOCK = 2048  # pairs of equal key; fewer are not worth a call
 
 Hashes = npt.NDArray[np.uint64]
-# Gives uint64 [rows, NUM_HASHES, WORDS], see `perceptual_hash.unpack`. It is called anew for each
-# look, so that what it maps from a file is let go in between.
+# Gives uint64 [rows, NUM_HASHES, WORDS], see `perceptual_hash.unpack`, perhaps mapped from a file.
+# It is called anew for each look at many of them: what was read for the last one is let go.
 Signatures = Callable[[], npt.NDArray[np.uint64]]
 Indices = npt.NDArray[np.int64]
 
@@ -123,12 +123,13 @@ def _pairs(
     `asked` and `kept` are hashes of 64 bits, two and seven for each row.
     """
     found, num_found = [np.empty(0, np.int64)], 0
+    num_hashes = perceptual_hash.NUM_HASHES
+    words = signatures().reshape(-1, perceptual_hash.WORDS)  # a hash, and the fine one after it
     for left, right in _within(asked, kept, bits):
         first, one = np.divmod(left, len(_ASKED))
         second, other = np.divmod(right, perceptual_hash.MIRRORED)
-        words = signatures()
-        fine = words[rows[first], _ASKED[one], 1:] ^ words[rows[second], other, 1:]
-        distances = np.bitwise_count(fine)
+        one, other = rows[first] * num_hashes + _ASKED[one], rows[second] * num_hashes + other
+        distances = np.bitwise_count(words[one] ^ words[other])[:, 1:]
         is_alike = (distances.sum(axis=1, dtype=np.int64) <= FINE_BITS) & (first != second)
         smaller, larger = np.minimum(first, second), np.maximum(first, second)
         # Numbers stand for pairs: millions of tuples would need gigabytes.
