@@ -243,6 +243,11 @@ def _epoch(
     start: int | tf.Tensor,
 ) -> tf.data.Dataset:
     """Returns (position, record) of an epoch, whatever stands for a shard and for a record."""
+
+    @tf.autograph.experimental.do_not_convert
+    def shuffle(index: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
+        return _shuffle(window, draws.window_seed, index)
+
     permuted = tf.data.Dataset.from_tensor_slices(tf.gather(shards, draws.permutation))
     records = permuted.interleave(
         open_shard,
@@ -257,7 +262,7 @@ def _epoch(
         .skip(first_window * WINDOW_RECORDS)
         .batch(WINDOW_RECORDS)
         .enumerate(first_window)
-        .map(lambda index, window: _shuffle(window, draws.window_seed, index))
+        .map(shuffle)
         # The next window is read while this one is used.
         .prefetch(1)
     )

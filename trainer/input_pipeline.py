@@ -51,6 +51,7 @@ def for_train(
     if not mixup_alpha:  # whose partners may be in any part
         records = _of_part(records, part, rows)
 
+    @tf.autograph.experimental.do_not_convert
     def prepare(position: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         example = _example(source, serialized, target, image_size, seed if shuffle_labels else None)
         noise = policy.noise(seed, epoch, position)
@@ -83,6 +84,7 @@ def for_eval(
     rows = global_batch_size // part[1]
     records = _of_part(reader.for_eval(source, split), part, rows)
 
+    @tf.autograph.experimental.do_not_convert
     def prepare(position: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         example = _example(source, serialized, target, image_size, shuffle_labels_seed)
         return {**example, "position": position, "weight": 1.0}
@@ -119,6 +121,7 @@ def for_features(
         placed = tf.data.Dataset.zip(tf.data.Dataset.counter(), records)
         records = _of_part(placed, part, rows).map(lambda _, record: record)
 
+    @tf.autograph.experimental.do_not_convert
     def prepare(index: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         example = _example(source, serialized, target, image_size, seed if shuffle_labels else None)
         noise = policy.noise(seed, view, index)
@@ -164,6 +167,7 @@ def example_ids(source: dataset.Dataset, split: str) -> tuple[tuple[str, ...], t
     """Returns the image_ids and the group_ids of the examples of an evaluation, in stored order."""
     target = next(iter(source.manifest.targets))
 
+    @tf.autograph.experimental.do_not_convert
     def ids(_: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         record = reader.parse(serialized, target)
         return record["image_id"], record["group_id"]
@@ -212,7 +216,7 @@ def decode(jpeg: tf.Tensor, size: int) -> tf.Tensor:
 
 
 # Not inlined: what is in a graph costs time, twenty microseconds here, even where it is not taken.
-@tf.function(reduce_retracing=True, experimental_attributes={"_noinline": True})
+@tf.function(reduce_retracing=True, autograph=False, experimental_attributes={"_noinline": True})
 def _middle(image: tf.Tensor, size: int) -> tf.Tensor:
     """Crops an image of any shape to uint8 [size, size, 3], resampled where it has to be."""
     shape = tf.shape(image)

@@ -13,17 +13,26 @@ from collections.abc import Iterator
 
 from absl import logging
 
+from tfrecords import progress_line
 from trainer import signals
 
 
 @contextlib.contextmanager
 def tensorflow(level: str = "WARNING") -> Iterator[None]:
-    """Inside, modules that import TensorFlow are imported; `level` is what it says from then on."""
+    """Inside, modules that import TensorFlow are imported; `level` is what it says from then on.
+
+    It takes seconds, in which a terminal shows what they are spent on.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Keras imports Matplotlib. A notebook tells what it starts to use a backend of its own, which
     # only the notebook's Python has.
     os.environ["MPLBACKEND"] = "agg"
-    with native_stderr(), _without_collections(), signals.kept_from_new_threads():
+    with (
+        _shown("Loading TensorFlow"),
+        native_stderr(),
+        _without_collections(),
+        signals.kept_from_new_threads(),
+    ):
         import tensorflow as tf
 
         yield
@@ -41,6 +50,14 @@ def half_precision() -> None:
 
     with native_stderr():
         tf.function(lambda number: tf.cast(number, tf.float16))(tf.zeros(1))
+
+
+@contextlib.contextmanager
+def _shown(text: str) -> Iterator[None]:
+    line = progress_line.ProgressLine()
+    with line.in_place():
+        line.show(text)
+        yield
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 import gc
+import io
 import os
+import sys
 
 import pytest
 
@@ -35,6 +37,17 @@ def test_no_file_descriptor_is_left_open():
     second = os.dup(2)
     os.close(second)
     assert first == second
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_alone_shows_what_takes_seconds_and_forgets_it(monkeypatch, is_terminal):
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: is_terminal)
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    with quiet._shown("Loading"):
+        assert stream.getvalue() == ("\rLoading" if is_terminal else "")
+    assert stream.getvalue() == ("\rLoading\r       \r" if is_terminal else "")
 
 
 def test_what_is_imported_is_spared_by_the_garbage_collector():

@@ -115,7 +115,7 @@ def matrices(
 
 # Compiled it is ten times as fast. `matrices` stay outside: XLA would reckon them, sines and all,
 # again for each pixel.
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def warp(images: tf.Tensor, transforms: tf.Tensor, fill: str) -> tf.Tensor:
     """Returns images whose pixels come from where `transforms` say, between pixels by both axes.
 

@@ -43,7 +43,9 @@ class Op:
         self._sparing = sparing
         # Each op alone: of several together XLA would compute what is resampled again and again.
         self._batch_fn = (
-            tf.function(self._of_batch, jit_compile=True) if compiled else self._of_batch
+            tf.function(self._of_batch, jit_compile=True, autograph=False)
+            if compiled
+            else self._of_batch
         )
         self.num_numbers = 1 + len(ranges)
 

@@ -130,6 +130,8 @@ class Classifier(keras.Model):
         """Returns what the backbone takes: scaled pixels, float32, and seeds if it drops values."""
         own = backbones.BACKBONES[self.spec.name].scale
         scale = own if self.spec.scaling == OWN else backbones.contrast
+        # Not under XLA, which rounds `pixels / 127.5 - 1` once and not twice, so that predictions
+        # would change in their last bits for some hundredths of a millisecond an image.
         pixels = scale(tf.cast(images, tf.float32))
         takes_seeds = len(self.backbone.inputs) == 2
         return [pixels, _seeds(images, example_seeds)] if takes_seeds else pixels
