@@ -94,7 +94,8 @@ def undisturbed_command(tmp_path_factory) -> pathlib.Path:
     flags = _config(directory, checkpoint_steps=4).to_flags().splitlines()
     command = [sys.executable, "-m", "trainer.main", *flags]
     root = pathlib.Path(__file__).parents[2]
-    subprocess.run(command, cwd=root, capture_output=True, check=True)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
     return directory / "run"
 
 

@@ -6,9 +6,6 @@ import math
 import os
 import pathlib
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import tensorflow as tf
@@ -443,40 +440,3 @@ def test_what_the_machine_lacks_is_said_with_its_remedy(make_config, monkeypatch
     monkeypatch.setattr("trainer.running.checkpoints.PhaseCheckpoints.save", fail)
     with pytest.raises(exits.MachineError, match=message):
         training.train_and_evaluate(make_config())
-
-
-@pytest.mark.slow
-def test_a_killed_process_goes_on_to_the_same_bits(make_config, tmp_path):
-    def command(directory):
-        config = make_config(run_dir=str(directory), epochs=6, checkpoint_steps=2)
-        flags = [line for line in config.to_flags().splitlines() if "None" not in line]
-        return [sys.executable, "-m", "trainer.main", *flags]
-
-    undisturbed = subprocess.run(
-        command(tmp_path / "undisturbed"), cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert undisturbed.returncode == 0, undisturbed.stderr
-    assert undisturbed.stderr == ""
-    with subprocess.Popen(
-        command(tmp_path / "killed"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as killed:
-        _wait_for_step(killed, tmp_path / "killed" / "metrics.jsonl", 10)
-        killed.kill()
-    assert not (tmp_path / "killed" / "summary.json").exists()
-    resumed = subprocess.run(
-        command(tmp_path / "killed"), cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert resumed.returncode == 0, resumed.stderr
-    assert "Resuming after" in resumed.stdout
-    digests = [
-        json.loads((tmp_path / run / "summary.json").read_text())["weights_sha256"]
-        for run in ("undisturbed", "killed")
-    ]
-    assert digests[0] == digests[1]
-
-
-def _wait_for_step(process: subprocess.Popen, path: pathlib.Path, step: int) -> None:
-    """Waits until a training is at a step, however busy the machine is."""
-    while not (path.exists() and f'"step": {step}' in path.read_text()):
-        assert process.poll() is None, f"{path} never came to step {step}"
-        time.sleep(0.05)

@@ -1,22 +1,26 @@
-"""A phase that is killed again and again, in one process, and ends as if nothing had happened.
+"""A training that is killed again and again, and ends as if nothing had happened.
 
-A kill leaves what is on disk, and nothing else. So after each of them all variables are spoilt, and
-what a new process would make anew is made anew; only what was traced is kept, as it takes long.
+Where not the kill matters but what a process makes of what it finds, one process stands for
+several: all variables are spoilt, and what a new process would make anew is made anew; only what
+was traced is kept, as it takes long.
 """
 
 import dataclasses
+import json
 import os
 import random
 import signal
+import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tests.trainer import team
+from tests.trainer import forked, team
 from tfrecords import exits
 from trainer import bundle, training
 from trainer.reporting import events
-from trainer.running import checkpoints, loop, phases, saved_variables, steps
+from trainer.running import checkpoints, loop, phases, steps
 
 HEAD = {"weights": "none", "epochs": 3, "checkpoint_steps": 3, "log_steps": 2}
 
@@ -30,10 +34,7 @@ class _Processes:
 
     def __init__(self, run, monkeypatch):
         self.phase = phases.plan(run.task.config)[0]
-        self._patch = monkeypatch
         self._moments_left = -1
-        self._torn = None
-        self.num_killed = 0
         self.directory = run.directory
         self.run = dataclasses.replace(run, predict=self._at(run.predict))
         self.loop = loop.PhaseLoop(self.run, self.phase, 0)
@@ -58,12 +59,7 @@ class _Processes:
     def _moment(self):
         self._moments_left -= 1
         if self._moments_left == 0:
-            self._kill()
-
-    def _kill(self):
-        self.num_killed += 1
-        self._torn = None
-        raise _Killed
+            raise _Killed
 
     def start(self, directory):
         """Starts a process in a directory, where another one may have been before."""
@@ -83,7 +79,6 @@ class _Processes:
             run.counters,
             team.ALONE,
         )
-        self._patch.setattr(checkpoints, "_save", _Saves(self))
         self.loop._run, self.loop._store = self.run, store
         self.loop._window._start()
         self.loop.restore()
@@ -112,45 +107,6 @@ class _Processes:
         )
 
 
-SAVE = checkpoints._save
-
-
-class _Saves:
-    """Saves, and is killed in one save: it leaves the files as a kill leaves them."""
-
-    def __init__(self, processes):
-        self._processes = processes
-
-    def __call__(self, directory, number, variables, kept):
-        files = [path for path in directory.glob("*") if path.is_file()]
-        before = {path.name: path.read_bytes() for path in files}
-        self._processes._moment()
-        SAVE(directory, number, variables, kept)
-        if self._processes._torn is not None:
-            self._tear(directory, before, number, self._processes._torn)
-            self._processes._kill()
-
-    def _tear(self, directory, before, number, torn):
-        """Undoes the last parts of a save: data, index, list, and removal of the oldest."""
-        for name, content in before.items():  # what is old is removed at the very end
-            if name != "checkpoint":
-                (directory / name).write_bytes(content)
-        if torn != "all but the removal":
-            (directory / "checkpoint").unlink()
-            if "checkpoint" in before:
-                (directory / "checkpoint").write_bytes(before["checkpoint"])
-        if torn in ("a part", "data"):
-            (directory / f"ckpt-{number}.index").unlink()
-        if torn == "a part":
-            data = directory / f"ckpt-{number}{saved_variables.DATA}"
-            (directory / ".unfinished").mkdir()
-            (directory / ".unfinished" / data.name).write_bytes(data.read_bytes()[:100])
-            data.unlink()
-
-
-TORN = ["a part", "data", "data and index", "all but the removal", "a part"]
-
-
 @pytest.fixture
 def make_processes(make_config, tiny_backbone, monkeypatch):
     """Returns the processes of a training of a few steps."""
@@ -170,26 +126,67 @@ def make_processes(make_config, tiny_backbone, monkeypatch):
     return call
 
 
-def test_twenty_kills_at_any_moment_ten_of_them_in_a_save_leave_the_same_weights(
-    make_processes, tmp_path
-):
-    processes = make_processes()
-    processes.start(tmp_path / "whole" / "checkpoints")
-    whole = processes.state(tmp_path / "whole" / "checkpoints")
+def _end(directory):
+    """Returns all that a run has come to; not the times and the memory that it took."""
+    summary = json.loads((directory / "summary.json").read_text())
+    for name in ("seconds", "images_per_second", "peak_memory_mb"):
+        del summary[name]
+    last = directory / "checkpoints" / "fine_tune" / f"ckpt-{summary['steps']}"
+    reader = tf.train.load_checkpoint(str(last))
+    learnt = {
+        name: reader.get_tensor(name).tobytes()
+        for name in reader.get_variable_to_shape_map()
+        if not name.startswith("counters/")
+    }
+    lines = events.read_metrics(directory)
+    return summary, learnt, [line for line in lines if line["split"] == "validation"]
+
+
+@pytest.fixture
+def train(make_config, tiny_backbone, tmp_path):
+    """Trains in a process that may be killed; returns its exit code."""
+    parent = forked.Parent()
+
+    def call(name, kill):
+        config = make_config(
+            run_dir=str(tmp_path / name),
+            strategy="default",
+            model=tiny_backbone,
+            weights="none",
+            epochs=2,
+            fine_tune_epochs=2,
+            ema_momentum=0.9,
+            checkpoint_steps=3,
+        )
+        return parent.train(config, tmp_path / f"{name}.txt", kill)
+
+    yield call
+    parent.close()
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_ten_of_them_in_a_save_leave_the_same_bits(train, tmp_path):
+    start = time.monotonic()
+    assert train("whole", forked.UNDISTURBED) == exits.DONE
+    seconds = time.monotonic() - start
+    whole = _end(tmp_path / "whole")
     draw = random.Random(4)
-    for turn in range(4):
-        directory = tmp_path / f"killed-{turn}" / "checkpoints"
-        for kill in range(5):
-            # A step is of six moments, a save of one: some steps further each time.
-            processes._moments_left = draw.randrange(1, 30)
-            if (turn + kill) % 2:
-                processes._moments_left, processes._torn = -1, TORN[(turn + 3 * kill) % 5]
-            with pytest.raises(_Killed):
-                processes.start(directory)
-        processes._moments_left = -1
-        processes.start(directory)
-        assert processes.state(directory) == whole
-    assert processes.num_killed == 20
+    kills = [
+        *(forked.Kill(seconds=draw.uniform(0, seconds)) for _ in range(6)),
+        *(forked.Kill(faults=f"kill@step={draw.randrange(24)}") for _ in range(4)),
+        *(forked.Kill(faults=f"kill@save={draw.randint(1, 4)}") for _ in range(4)),
+        *(forked.Kill(operation=draw.randint(1, 50)) for _ in range(6)),
+    ]
+    draw.shuffle(kills)
+    runs = iter(f"run-{number}" for number in range(len(kills) + 1))
+    name = next(runs)
+    for kill in kills:
+        while (code := train(name, kill)) != -signal.SIGKILL:  # it has ended before
+            assert code == exits.DONE, (tmp_path / f"{name}.txt").read_text()
+            assert _end(tmp_path / name) == whole
+            name = next(runs)
+    assert train(name, forked.UNDISTURBED) == exits.DONE
+    assert _end(tmp_path / name) == whole
 
 
 def test_what_is_saved_while_the_process_waits_for_data_is_the_state_of_that_moment(

@@ -179,6 +179,7 @@ def test_a_training_survives_and_ends_with_the_same_weights(tmp_path, undisturbe
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert "\nResuming after " in done.stdout
     # On a machine that is busy with other work another step may take as long as a hang.
     restarts = done.stdout.count("; it is started again.\n")
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
