@@ -1,6 +1,8 @@
 """Paints JPEGs that cost a decoder what photographs cost: shades, shapes with edges, fine grain."""
 
+import functools
 import io
+import multiprocessing
 import pathlib
 
 import numpy as np
@@ -16,11 +18,16 @@ def folder(root: pathlib.Path, count: int, size: tuple[int, int] = (500, 375)) -
 
     Those that are there are not painted again.
     """
-    for index in range(count):
-        path = root / ("fake" if index % 2 else "real") / f"{index:05d}.jpg"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(jpeg(index, size))
+    for name in ("real", "fake"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    with multiprocessing.Pool() as pool:
+        pool.map(functools.partial(_write, root, size), range(count), chunksize=64)
+
+
+def _write(root: pathlib.Path, size: tuple[int, int], index: int) -> None:
+    path = root / ("fake" if index % 2 else "real") / f"{index:05d}.jpg"
+    if not path.exists():
+        path.write_bytes(jpeg(index, size))
 
 
 def jpeg(seed: int, size: tuple[int, int]) -> bytes:
