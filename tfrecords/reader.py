@@ -141,6 +141,11 @@ def stored(source: dataset.Dataset, split: str) -> tf.data.Dataset:
     return numbered if keeps is None else numbered.filter(lambda _, serialized: keeps(serialized))
 
 
+def num_stored(source: dataset.Dataset, split: str) -> int:
+    """Returns how many records `stored` counts, those of another split included."""
+    return sum(_stored_records(source, split))
+
+
 def for_eval(source: dataset.Dataset, split: str) -> tf.data.Dataset:
     """Returns each record of a split once, in stored order, as (position, serialized)."""
     records = tf.data.TFRecordDataset([str(path) for path in source.shard_paths(split)])

@@ -147,7 +147,7 @@ class Task:
         Returns:
           By the index of an example its row, -1 for those of other splits; and the order.
         """
-        row_of = np.full(indices[-1] + 1, -1)
+        row_of = np.full(reader.num_stored(self.source, "train"), -1)
         row_of[indices] = np.arange(len(indices))
         label_of = np.zeros_like(row_of)
         label_of[indices] = labels

@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 
 from tests import tiny
-from tfrecords import dataset, exits
+from tfrecords import dataset, exits, reader
 from trainer import config as configs
 from trainer import task
 
@@ -44,3 +45,16 @@ def test_without_a_validation_split_training_is_refused(tmp_path):
     source = dataset.load(tiny.write(tmp_path, validation=0))
     with pytest.raises(exits.DataError, match="no examples in split 'validation'"):
         task.Task(configs.TrainConfig(), source)
+
+
+@pytest.mark.parametrize("train", [12, 13])  # the last of which is kept, or held out
+def test_the_order_of_rows_has_the_training_examples_alone(tmp_path, train):
+    directory = tiny.write(tmp_path, train=train, validation=0, shards=1)
+    source = reader.hold_out(dataset.load(directory), 0.4)
+    indices = np.array([index for index, _ in reader.stored(source, "train")])
+    assert (indices[-1] == train - 1) == (train == 12)
+    of_task = task.Task(configs.TrainConfig(global_batch_size=1), source)
+    row_of, order = of_task.order_of_rows(indices, np.zeros(len(indices), np.int64))
+    assert sorted(order(0)) == indices.tolist()
+    assert row_of[indices].tolist() == list(range(len(indices)))
+    assert len(row_of) == train
