@@ -5,22 +5,21 @@ Options of Apache Beam come after a bare --.
 
 # The flags and one call; the program is `pipeline.build_dataset`.
 
-import gc
 import logging
 import sys
 
-from tfrecords import exits, settings, usage
+from tfrecords import exits, imports, settings, usage
 
 if __name__ == "__main__":
     exits.leave_when_interrupted()
     logging.disable()  # of Beam: its errors arrive as exceptions, and what it lacks is not needed
-    gc.disable()  # it would look through all that is imported, again and again
 
 from absl import flags
 
-from data_pipeline import pipeline
-from data_pipeline.config import BuildConfig
-from data_pipeline.running import local_runner, strict_options
+with imports.uncollected():
+    from data_pipeline import pipeline
+    from data_pipeline.config import BuildConfig
+    from data_pipeline.running import local_runner, strict_options
 
 FLAGS = flags.FlagValues()
 settings.define(BuildConfig, flags, FLAGS)
@@ -54,6 +53,4 @@ def parse_flags(argv: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    gc.freeze()  # what was imported stays
-    gc.enable()
     exits.run(lambda: main(parse_flags(sys.argv)), (flags.Error,))

@@ -5,7 +5,6 @@ threads that it starts are kept from signals: see `signals`.
 """
 
 import contextlib
-import gc
 import os
 import sys
 import tempfile
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 
 from absl import logging
 
-from tfrecords import progress_line
+from tfrecords import imports, progress_line
 from trainer import signals
 
 
@@ -30,7 +29,7 @@ def tensorflow(level: str = "WARNING") -> Iterator[None]:
     with (
         _shown("Loading TensorFlow"),
         native_stderr(),
-        _without_collections(),
+        imports.uncollected(),
         signals.kept_from_new_threads(),
     ):
         import tensorflow as tf
@@ -58,20 +57,6 @@ def _shown(text: str) -> Iterator[None]:
     with line.in_place():
         line.show(text)
         yield
-
-
-@contextlib.contextmanager
-def _without_collections() -> Iterator[None]:
-    """Spares the garbage collector what is imported inside: it stays, and is much to look through.
-
-    It costs a sixth of the time of the imports, and some of each collection afterwards.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-    gc.freeze()
 
 
 @contextlib.contextmanager

@@ -5,12 +5,13 @@ and SIGTERM: those are for that process. Its arguments: the number of that proce
 children open images for it.
 """
 
-import gc
 import logging
 import os
 import sys
 import threading
 import time
+
+from tfrecords import imports
 
 PARENT_POLL_SECONDS = 0.25
 
@@ -25,17 +26,15 @@ def end_with(parent: int) -> None:
 if __name__ == "__main__":
     threading.Thread(target=end_with, args=(int(sys.argv[1]),), daemon=True).start()
     logging.disable()  # errors come back as exceptions
-    gc.disable()  # it would look through all that is imported, again and again
     # Without it Beam starts no log client, which prints when the other side is gone.
     os.environ.pop("LOGGING_API_SERVICE_DESCRIPTOR", None)
 
-    from apache_beam.runners.worker import sdk_worker_main
+    with imports.uncollected():
+        from apache_beam.runners.worker import sdk_worker_main
 
-    from data_pipeline.images import decoder
-    from data_pipeline.isolation import calls
+        from data_pipeline.images import decoder
+        from data_pipeline.isolation import calls
 
-    gc.freeze()
-    gc.enable()
     calls.share(decoder.PROGRAM, int(sys.argv[2]))
     # Beam prints each error that it sends back, and a traceback per thread when nobody listens.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

@@ -1,4 +1,3 @@
-import gc
 import io
 import os
 import sys
@@ -48,15 +47,6 @@ def test_a_terminal_alone_shows_what_takes_seconds_and_forgets_it(monkeypatch, i
     with quiet._shown("Loading"):
         assert stream.getvalue() == ("\rLoading" if is_terminal else "")
     assert stream.getvalue() == ("\rLoading\r       \r" if is_terminal else "")
-
-
-def test_what_is_imported_is_spared_by_the_garbage_collector():
-    before = gc.get_freeze_count()
-    with quiet._without_collections():
-        assert not gc.isenabled()
-    assert gc.isenabled()
-    assert gc.get_freeze_count() > before
-    gc.unfreeze()
 
 
 def test_half_precision_is_spoken_of_where_nobody_hears_it(capfd, monkeypatch):
