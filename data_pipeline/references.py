@@ -81,7 +81,12 @@ def read(reference: Reference) -> bytes | Reject:
         faults.before("read")
         return reference.location.read()
     except OSError as error:
-        return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
+        return unreadable(reference, error)
+
+
+def unreadable(reference: Reference, error: OSError) -> Reject:
+    """Returns the reject of a file that could not be read."""
+    return Reject(reference.image_id, UNREADABLE, error.strerror or str(error))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

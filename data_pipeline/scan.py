@@ -20,7 +20,7 @@ from data_pipeline import faults, sketches, spool
 from data_pipeline.images import decoder, inspection
 from data_pipeline.images.image_policy import Reason, Rejection
 from data_pipeline.isolation import calls
-from data_pipeline.references import UNREADABLE, Facts, Reference, Reject
+from data_pipeline.references import UNREADABLE, Facts, Reference, Reject, unreadable
 from data_pipeline.running import attempt
 from data_pipeline.sketches import Packed, Sketch
 
@@ -111,8 +111,7 @@ def look(
 
 def _found(reference: Reference, found: inspection.Look | Rejection | OSError) -> Found:
     if isinstance(found, OSError):
-        detail = found.strerror or str(found)
-        return Reject(reference.image_id, UNREADABLE, detail), None, None
+        return unreadable(reference, found), None, None
     if isinstance(found, Rejection):
         return Reject(reference.image_id, found.reason, found.detail), None, None
     header = found.header
