@@ -9,6 +9,7 @@ from tfrecords import names
 from tfrecords.manifest import Target
 
 UNREADABLE = "unreadable"
+UNREADABLE_FOLDER = "unreadable_folder"
 CHANGED = "changed"
 LEAK = "leak"  # left out by wish
 ABSENT = "absent"  # named by the source, and not there
@@ -67,7 +68,7 @@ class Reject:
     @property
     def may_pass(self) -> bool:
         """Whether the next build should try again: the reason lay in the moment."""
-        return self.reason in (UNREADABLE, CHANGED)
+        return self.reason in (UNREADABLE, UNREADABLE_FOLDER, CHANGED)
 
     @property
     def is_fault(self) -> bool:

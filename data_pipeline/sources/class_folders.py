@@ -230,6 +230,9 @@ def _notes(found: Sequence[Entry], tree: _Tree, depths: Mapping[str, int]) -> It
     linked = [entry.path for entry in found if entry.reason == entries.LINKED_FOLDER]
     if linked:
         yield f"Links to folders are not followed: {_listed(linked)}."
+    closed = [entry.path for entry in found if entry.reason == references.UNREADABLE_FOLDER]
+    if closed:
+        yield f"Folders that cannot be read are left out: {_listed(closed)}."
     inner = {split for below in tree.values() for split in below.keys() & SPLITS.keys()}
     if inner and not depths:
         yield (

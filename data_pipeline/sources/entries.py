@@ -1,6 +1,7 @@
 """Lists the files below a directory or in a zip archive, without opening any of them."""
 
 import dataclasses
+import errno
 import os
 import pathlib
 import stat
@@ -10,12 +11,13 @@ from collections.abc import Iterator
 from typing import IO, Self
 
 from data_pipeline.images import image_policy
-from data_pipeline.references import UNREADABLE
+from data_pipeline.references import UNREADABLE, UNREADABLE_FOLDER
 from data_pipeline.sources.locations import MEMBER_SIGNATURE, File, Location, ZipMember
 from tfrecords import exits
 
 _ENCRYPTED = 0x1  # the flag bit of a zip member
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_WINDOWS = 0  # where a zip member was made
 _UTF8 = 0x800  # the flag bit of a zip member whose name says it is UTF-8
 # Of a member in an archive's directory: signature, flag bits, lengths of name, extra and comment.
 _DIRECTORY_HEADER = struct.Struct("<4s4xH18xHHH12x")
@@ -60,6 +62,7 @@ def find(
 
     Raises:
       DataError: there is no such source, it is neither, or it holds no file.
+      MachineError: it cannot be read.
     """
     if not (source.is_dir() or source.is_file()):  # a pipe would keep its reader waiting
         raise exits.DataError(f"--source={source}: there is no such directory or archive.")
@@ -77,7 +80,14 @@ def find(
             f"--source={source} begins as a zip archive, but cannot be read: {error}. "
             "Was the download cut off? Fetch it again."
         ) from error
-    except (OSError, ValueError, NotImplementedError) as error:
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # a place that an archive says and that cannot be
+            raise _unreadable(source, error) from error
+        raise exits.MachineError(
+            f"--source={source} cannot be read: {error.filename or source}: {error.strerror}. "
+            "Run the same command again when it can be."
+        ) from error
+    except (ValueError, NotImplementedError) as error:
         raise _unreadable(source, error) from error
     if not entries:
         raise exits.DataError(f"--source={source} holds no files.")
@@ -116,7 +126,14 @@ def _in_directory(root: pathlib.Path, max_bytes: int | None) -> Iterator[Entry]:
     begin, waiting = f"{str(root.absolute()).rstrip('/')}/", [""]
     while waiting:
         folder = waiting.pop()
-        with os.scandir(root / folder) as found:
+        try:
+            opened = os.scandir(root / folder)
+        except (FileNotFoundError, PermissionError) as error:
+            if not folder:
+                raise
+            yield Entry(folder, None, UNREADABLE_FOLDER, str(error.strerror))
+            continue
+        with opened as found:
             for item in found:
                 if _is_hidden(item.name):
                     continue
@@ -153,18 +170,26 @@ def _in_archive(path: pathlib.Path, max_bytes: int) -> Iterator[Entry]:
     archive = File(str(path.absolute()), status.st_size, status.st_mtime_ns)
     with path.open("rb") as file, zipfile.ZipFile(_ReadableNames(file)) as opened:
         members = [
-            member
-            for member in opened.infolist()
-            if not member.is_dir() and not any(map(_is_hidden, member.filename.split("/")))
+            (name, member)
+            for name, member in ((_name(member), member) for member in opened.infolist())
+            if not name.endswith("/") and not any(map(_is_hidden, name.split("/")))
         ]
     # Unpacking leaves the last of several, and some file systems do not tell cases apart.
-    last = {member.filename.casefold(): member for member in members}
-    for member in members:
-        if last[member.filename.casefold()] is member:
-            yield _member(archive, member, max_bytes)
+    last = {name.casefold(): member for name, member in members}
+    for name, member in members:
+        if last[name.casefold()] is member:
+            yield _member(archive, name, member, max_bytes)
         else:
             detail = "a later member has this name, but for upper and lower case at the most"
-            yield Entry(member.filename, None, "repeated_name", detail)
+            yield Entry(name, None, "repeated_name", detail)
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """Returns the name of a member; programs on Windows may divide it by backslashes."""
+    name = member.filename
+    if member.create_system == _WINDOWS and "/" not in name:
+        return name.replace("\\", "/")
+    return name
 
 
 class _ReadableNames:
@@ -201,8 +226,7 @@ def _is_utf8(name: bytes) -> bool:
     return True
 
 
-def _member(archive: File, member: zipfile.ZipInfo, max_bytes: int) -> Entry:
-    name = member.filename
+def _member(archive: File, name: str, member: zipfile.ZipInfo, max_bytes: int) -> Entry:
     if name.startswith("/") or ".." in name.split("/") or (len(name) > 1 and name[1] == ":"):
         return Entry(name, None, "unsafe_name", "the name leads out of the archive")
     if stat.S_ISLNK(member.external_attr >> 16):

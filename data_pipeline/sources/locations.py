@@ -219,7 +219,8 @@ def _is_still(parts: Sequence[str]) -> bool:
 
 def _inflate(data: bytes, size: int) -> bytes:
     try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size)
+        # 0 would mean without a limit.
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size or 1)
     except zlib.error as error:
         raise OSError(f"the member cannot be unpacked: {error}") from error
 

@@ -147,6 +147,12 @@ def test_a_message_does_not_name_hundreds_of_folders():
         _arrange(*paths)
 
 
+def test_folders_that_cannot_be_read_are_spoken_of():
+    found = [Entry(path, File(path, 1, 1)) for path in ("fake/1.jpg", "real/2.jpg")]
+    arranged = class_folders.arrange([*found, Entry("real/x", None, "unreadable_folder")], "SOURCE")
+    assert arranged.notes == ("Folders that cannot be read are left out: real/x.",)
+
+
 def test_linked_folders_are_spoken_of():
     found = [
         Entry("fake", None, "linked_folder", "links to folders are not followed"),

@@ -1,3 +1,4 @@
+import errno
 import os
 import struct
 import tracemalloc
@@ -47,6 +48,40 @@ def test_a_name_that_is_not_utf8_is_listed(tmp_path):
     assert _paths(tmp_path) == [("caf\udce9.jpg", "")]
 
 
+def _refusing(error, at):
+    """Returns `os.scandir` where one folder refuses: who runs tests may be allowed everything."""
+    scandir = os.scandir
+
+    def refuse(path):
+        if path == at:
+            raise OSError(error, os.strerror(error), str(path))
+        return scandir(path)
+
+    return refuse
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_the_others_are_listed(tmp_path, monkeypatch):
+    for name in ("a/1.jpg", "a/closed/2.jpg", "b/3.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    monkeypatch.setattr(os, "scandir", _refusing(errno.EACCES, tmp_path / "a" / "closed"))
+    assert _paths(tmp_path) == [
+        ("a/1.jpg", ""),
+        ("a/closed", "unreadable_folder"),
+        ("b/3.jpg", ""),
+    ]
+
+
+@pytest.mark.parametrize(("error", "folder"), [(errno.EACCES, ""), (errno.EIO, "a")])
+def test_a_source_that_cannot_be_read_at_this_moment_is_a_fault_of_the_machine(
+    tmp_path, monkeypatch, error, folder
+):
+    (tmp_path / "a").mkdir()
+    monkeypatch.setattr(os, "scandir", _refusing(error, tmp_path / folder))
+    with pytest.raises(exits.MachineError, match=r"cannot be read: .*: .* when it can be\."):
+        entries.find(tmp_path)
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_members_of_an_archive_are_read_by_their_offset(tmp_path, method):
     path = tmp_path / "images.zip"
@@ -56,6 +91,24 @@ def test_members_of_an_archive_are_read_by_their_offset(tmp_path, method):
         for name, content in contents.items():
             archive.writestr(name, content)
     assert {entry.path: entry.location.read() for entry in entries.find(path)} == contents
+
+
+@pytest.mark.parametrize(
+    ("system", "name", "paths"),
+    [
+        (0, "real\\1.jpg", ["real/1.jpg"]),
+        (0, "a/real\\1.jpg", ["a/real\\1.jpg"]),
+        (3, "real\\1.jpg", ["real\\1.jpg"]),
+    ],
+)
+def test_backslashes_of_an_archive_made_on_windows_divide_folders(tmp_path, system, name, paths):
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for path, content in (("real\\", b""), (name, b"x")):
+            member = zipfile.ZipInfo(path)
+            member.create_system = system
+            if content or system == 0:
+                archive.writestr(member, content)
+    assert [entry.path for entry in entries.find(tmp_path / "images.zip")] == paths
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd.jpg", "../out.jpg", "a/../../out.jpg", "C:/out.jpg"])
@@ -148,9 +201,10 @@ def test_a_member_of_a_gigabyte_of_zeros_is_rejected_without_being_unpacked(tmp_
     assert entry.detail == "1,073,741,824 bytes, at most 67,108,864"
 
 
-def test_a_member_that_is_larger_than_it_says_is_unpacked_no_further(tmp_path):
+@pytest.mark.parametrize("size", [0, 1000])
+def test_a_member_that_is_larger_than_it_says_is_unpacked_no_further(tmp_path, size):
     _zip_of_zeros(tmp_path / "bomb.zip", 1024)
-    (entry,) = _entries_that_claim(tmp_path / "bomb.zip", 1000)
+    (entry,) = _entries_that_claim(tmp_path / "bomb.zip", size)
     tracemalloc.start()
     with pytest.raises(OSError, match="is damaged"):
         entry.location.read()
