@@ -126,6 +126,7 @@ def _dry_run(config: BuildConfig, listing: Listing) -> None:
     image_size = surveying.image_size(config, listing)
     planned = _plan(config, survey)
     console.say_plan(config, survey, image_size, planned)
+    directories.check(config.parent, "--data_dir")
     if config.overwrite:
         publish.check_replaceable(config.directory)
     refusals.check_rejects(config, survey.num_listed, (*survey.rejects, *planned.rejects))

@@ -42,6 +42,21 @@ def exclusive(directory: pathlib.Path, flag: str) -> Iterator[None]:
         yield
 
 
+def check(directory: pathlib.Path, flag: str) -> None:
+    """Refuses a directory that cannot be made or written to, and makes none.
+
+    Raises:
+      MachineError, UsageError: as `exclusive` does.
+    """
+    refuse_file(directory, flag)
+    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise exits.MachineError(
+            f"{directory} cannot be written to: nothing can be made in {existing}. "
+            f"Choose another {flag}."
+        )
+
+
 def refuse_file(directory: pathlib.Path, flag: str) -> None:
     """Refuses a path that cannot be a directory because it is a file, or lies in one.
 

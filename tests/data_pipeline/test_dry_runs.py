@@ -30,6 +30,10 @@ def test_a_dry_run_ends_as_the_build_would(make_config, tmp_path, monkeypatch, c
         patch.setattr("data_pipeline.planning.plan.estimated_bytes", lambda shard, size: 1 << 60)
         with pytest.raises(exits.MachineError, match="needs about .* MB free"):
             pipeline.build_dataset(config)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.access", lambda path, mode: path != tmp_path)
+        with pytest.raises(exits.MachineError, match="data/tiny cannot be written to: nothing can"):
+            pipeline.build_dataset(config)
     (tmp_path / "source" / "real" / "empty.jpg").write_bytes(b"")
     with pytest.raises(exits.DataError, match=r"1 of 13 .*\. A build would publish nothing\. Mend"):
         pipeline.build_dataset(config)
