@@ -2,9 +2,11 @@
 
 import dataclasses
 import math
+import os
 import pathlib
 import shlex
 from collections.abc import Mapping
+from typing import Any
 
 from data_pipeline.sources import kaggle
 from data_pipeline.sources.layouts import options as layout_options
@@ -15,6 +17,7 @@ from tfrecords import exits, names, settings
 SOURCE_SPLITS = "source"
 DISJOINT_SPLITS = "source-disjoint"
 DEFAULT_FRACTIONS = (0.8, 0.1, 0.1)
+_OF_A_RUN = ("overwrite", "dry_run", "beam_options", "num_workers")  # of no dataset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +33,7 @@ class BuildConfig:
     layout: str | None = settings.text(
         None, f"How the source lies on disk: {', '.join(LAYOUTS)}; default: as the dataset's name."
     )
-    source: str | None = settings.text(
+    source: str | None = settings.place(
         None,
         "A directory or a zip archive, which is never changed; or kaggle, to fetch what the layout "
         "is of, with the extra [kaggle].",
@@ -51,7 +54,7 @@ class BuildConfig:
     )
 
     _result = settings.Section("The dataset")
-    data_dir: str = settings.text("data", "The directory that datasets are built in.")
+    data_dir: str = settings.place("data", "The directory that datasets are built in.")
     version: str = settings.text("1.0.0", "The dataset's version.")
     image_size: int | None = settings.number(
         None,
@@ -170,7 +173,7 @@ class BuildConfig:
             return
         if not self.source:
             raise exits.UsageError("--source must not be empty: name a directory or a zip archive.")
-        source, output = pathlib.Path(self.source).expanduser().resolve(), self.parent.resolve()
+        source, output = _followed(self.source), _followed(self.parent)
         if output.is_relative_to(source) or source.is_relative_to(output):
             raise exits.UsageError(
                 "--source must neither hold the directory that is built nor lie in it. "
@@ -214,7 +217,7 @@ class BuildConfig:
         """The source, if the layout needs one and it is on this machine."""
         if self.source is None or self.is_on_kaggle:
             return None
-        return pathlib.Path(self.source).expanduser()
+        return pathlib.Path(self.source)
 
     def source_options(self) -> layout_options.SourceOptions:
         """Returns what the layout is told beside the source.
@@ -263,13 +266,29 @@ class BuildConfig:
             )
         return shares
 
+    def options(self) -> dict[str, Any]:
+        """Returns what determines the dataset, by name; a repair may be typed anywhere."""
+        options = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in (*_OF_A_RUN, "data_dir")
+        }
+        if self.source_path is not None:
+            options["source"] = str(self.source_path.absolute())
+        if self.face_detector != faces.DLIB:
+            options["face_detector"] = f"{faces.YUNET}{faces.model(self.face_detector)}"
+        return options
+
     def command(self) -> str:
         """Returns the command that builds the same dataset."""
         words = ["python", "-m", "data_pipeline.build"]
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name not in ("overwrite", "dry_run", "beam_options", "num_workers") and (
-                value != field.default
-            ):
+            if field.name not in _OF_A_RUN and value != field.default:
                 words.append(f"--{field.name}" if value is True else f"--{field.name}={value}")
         return shlex.join(words)
+
+
+def _followed(path: os.PathLike[str] | str) -> pathlib.Path:
+    """Returns where the links of a path lead; `resolve` fails where that is round in circles."""
+    return pathlib.Path(os.path.realpath(path))

@@ -95,9 +95,6 @@ def _manifest(
         shards[shard.split].append(
             manifest.Shard(sidecar.shard, sidecar.records, sidecar.bytes, sidecar.sha256)
         )
-    options = dataclasses.asdict(config)
-    for name in ("overwrite", "dry_run", "num_workers", "beam_options", "data_dir"):
-        del options[name]
     return manifest.Manifest(
         dataset=config.dataset,
         version=config.version,
@@ -111,7 +108,7 @@ def _manifest(
         image_size=min(image_size, planned.largest_short_side),
         plan_digest=planned.digest,
         command=config.command(),
-        options=options,
+        options=config.options(),
         listed=survey.num_listed,
         duplicates=len(planned.duplicates),
         rejects=statistics.by_reason(rejects),

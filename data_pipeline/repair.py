@@ -10,7 +10,7 @@ import logging
 import pathlib
 import sys
 
-from tfrecords import exits, usage
+from tfrecords import exits, settings, usage
 
 if __name__ == "__main__":
     exits.leave_when_interrupted()
@@ -35,8 +35,9 @@ flags.DEFINE_bool(
 
 def main(argv: list[str]) -> None:
     """Repairs the dataset of the directory given."""
+    source = settings.from_home("source", FLAGS["source"].value)
     try:
-        repairing.repair(pathlib.Path(argv[1]), FLAGS["source"].value, FLAGS["use_source"].value)
+        repairing.repair(pathlib.Path(argv[1]), source, FLAGS["use_source"].value)
     except local_runner.WorkerDied as died:
         exits.leave_at_once(died)  # Beam's threads wait for its results for ever
 

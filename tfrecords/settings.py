@@ -7,6 +7,7 @@ the command, and `read` the configuration of them.
 
 import dataclasses
 import math
+import pathlib
 import types
 import typing
 from collections.abc import Collection, Mapping
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 
 from tfrecords import exits
 
-_EXPLANATION, _CHOICES, _RANGE = "explanation", "choices", "range"
+_EXPLANATION, _CHOICES, _RANGE, _IS_PLACE = "explanation", "choices", "range", "is_place"
 
 Config = TypeVar("Config")
 
@@ -37,6 +38,11 @@ class Section:
 def text(default: str | None, explanation: str) -> Any:
     """Returns a field of words."""
     return _field(default, explanation)
+
+
+def place(default: str | None, explanation: str) -> Any:
+    """Returns a field of a path, which may begin at home, `~`."""
+    return _field(default, explanation, {_IS_PLACE: True})
 
 
 def choice(default: str, choices: Collection[str], explanation: str) -> Any:
@@ -132,7 +138,27 @@ def read(config_class: type[Config], values: Any, **others: Any) -> Config:
       UsageError: a value is out of range, or two contradict each other.
     """
     given = {field.name: values[field.name].value for field in _flags_of(config_class)}
+    for field in _flags_of(config_class):
+        if field.metadata.get(_IS_PLACE):
+            given[field.name] = from_home(field.name, given[field.name])
     return config_class(**given, **others)
+
+
+def from_home(flag: str, path: str | None) -> str | None:
+    """Returns a path with its `~` written out, which shells leave as it is after `--flag=`.
+
+    Raises:
+      UsageError: it is the home of nobody.
+    """
+    if path is None or not path.startswith("~"):
+        return path
+    try:
+        return str(pathlib.Path(path).expanduser())
+    except RuntimeError:
+        user = pathlib.Path(path).parts[0]
+        raise exits.UsageError(
+            f"--{flag}={path}: {user} is no home. Use ./{path} for a name that begins so."
+        ) from None
 
 
 def _flags_of(config_class: Any) -> list[dataclasses.Field[Any]]:

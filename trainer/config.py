@@ -35,14 +35,14 @@ class TrainConfig:
     )
 
     _places = settings.Section("The directories")
-    data_dir: str = settings.text("data", "The directory that datasets are built in.")
-    run_dir: str | None = settings.text(
+    data_dir: str = settings.place("data", "The directory that datasets are built in.")
+    run_dir: str | None = settings.place(
         None, "The run's directory; default: runs/<dataset>_<target>_<model>."
     )
 
     _model = settings.Section("The model", is_of_result=True)
     model: str = settings.choice("cnn", backbones.BACKBONES, "The model")
-    weights: str | None = settings.text(
+    weights: str | None = settings.place(
         None, "What the backbone starts from: imagenet, none, or the path of a weights file."
     )
     alpha: float = settings.number(1.0, 0.1, 2, "The width of mobilenet_v2.")

@@ -33,11 +33,11 @@ class EvaluateConfig:
         None,
         "Directories of bundles or of runs: one, or several with commas between for an ensemble.",
     )
-    data_dir: str = settings.text("data", "The directory that datasets are built in.")
+    data_dir: str = settings.place("data", "The directory that datasets are built in.")
     dataset: str = settings.text("sample", "The dataset's name.")
     version: str | None = settings.text(None, "Its version; by default the highest.")
     split: str = settings.choice("test", ("train", "validation", "test"), "What is predicted")
-    output_dir: str | None = settings.text(
+    output_dir: str | None = settings.place(
         None, "Where the results go; default: runs/<bundles>_on_<dataset>_<split>."
     )
     strategy: str = settings.choice("default", choices.STRATEGIES_OF_ONE_PROCESS, "The devices")

@@ -38,8 +38,8 @@ def repair(directory: pathlib.Path, source: str | None = None, use_source: bool 
       UsageError: another process builds, reads or repairs it.
       MachineError: the source cannot be read at this moment; and see `tfrecords.exits`.
     """
-    directory = directory.resolve()
     manifest.read(directory)
+    directory = directory.resolve()
     with directories.exclusive(directory.parent, "dataset"):
         publish.recover(directory)
         content = manifest.read(directory)

@@ -87,9 +87,9 @@ def checked_options(
             )
     digest = ""
     if not is_dlib:
-        path = pathlib.Path(face_detector.removeprefix(faces.YUNET)).expanduser().absolute()
-        face_detector = f"{faces.YUNET}{path}"
         try:
+            path = faces.model(face_detector)
+            face_detector = f"{faces.YUNET}{path}"
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             faces.detector(face_detector)
         except Exception as error:  # OpenCV has its own for a file that is no model

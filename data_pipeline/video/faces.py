@@ -44,6 +44,15 @@ class Box:
 Detector = Callable[[Pixels], list[Box]]
 
 
+def model(name: str) -> pathlib.Path:
+    """Returns where the model of a detector `yunet:PATH` lies.
+
+    Raises:
+      RuntimeError: it begins with a `~` that is the home of nobody.
+    """
+    return pathlib.Path(name.removeprefix(YUNET)).expanduser().absolute()
+
+
 @functools.cache
 def detector(name: str) -> Detector:
     """Returns what finds the faces of a picture, the largest first.

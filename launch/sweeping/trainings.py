@@ -33,7 +33,7 @@ class SweepConfig:
     grid: str | None = settings.text(
         None, "A flag file of trainer.main in which flags may stand several times."
     )
-    runs_dir: str | None = settings.text(
+    runs_dir: str | None = settings.place(
         None, "Where the runs go; default: runs/<name of the file>."
     )
     dry_run: bool = settings.switch(False, "Say what would be trained, and train nothing.")

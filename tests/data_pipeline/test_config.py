@@ -31,6 +31,25 @@ def test_the_command_names_what_decides_the_bytes_and_nothing_else():
     )
 
 
+def test_the_options_of_a_dataset_name_its_places_from_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = BuildConfig(
+        dataset="x", layout="video_folder", source="videos", face_detector="yunet:face.onnx"
+    )
+    options = config.options()
+    assert options["source"] == str(tmp_path / "videos")
+    assert options["face_detector"] == f"yunet:{tmp_path / 'face.onnx'}"
+    assert options["seed"] == 0
+    assert not options.keys() & {"data_dir", "overwrite", "dry_run", "num_workers", "beam_options"}
+    assert BuildConfig().options()["source"] is None
+
+
+def test_a_source_that_is_a_ring_of_links_is_no_traceback(tmp_path):
+    (tmp_path / "ring").symlink_to("ring")
+    config = BuildConfig(dataset="x", layout="image_folder", source=str(tmp_path / "ring"))
+    assert config.source_path == tmp_path / "ring"
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -84,11 +84,12 @@ def test_a_defect_keeps_its_traceback():
         exits.run(lambda: _raise(ZeroDivisionError()))
 
 
-def test_a_place_that_cannot_be_used_is_named(capsys):
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG])
+def test_a_place_that_cannot_be_used_is_named(capsys, number):
     with pytest.raises(SystemExit) as leaving:
-        exits.run(lambda: _raise(PermissionError(errno.EACCES, "Permission denied", "data")))
+        exits.run(lambda: _raise(OSError(number, "Reason", "data")))
     assert leaving.value.code == 4
-    assert capsys.readouterr().err == "data cannot be used: Permission denied.\n"
+    assert capsys.readouterr().err == "data cannot be used: Reason.\n"
 
 
 def test_a_pipe_that_breaks_elsewhere_is_a_defect():

@@ -94,3 +94,30 @@ def test_the_configuration_is_what_the_flags_say(values):
     assert settings.read(Config, values, options=("a",)) == Config(
         count=3, size=32, rate=0.25, dry=True, mode="fast", options=("a",)
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    inner: str = settings.place("data", "A path.")
+    note: str = settings.text("", "No path.")
+
+
+def _places(*flags_given):
+    values = flags.FlagValues()
+    settings.define(Places, flags, values)
+    values(["program", *flags_given])
+    return settings.read(Places, values)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("~/x", "/home/me/x"), ("~", "/home/me"), ("./~", "./~"), ("a/~", "a/~"), ("", "")],
+)
+def test_a_path_may_begin_at_home(monkeypatch, given, expected):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert _places(f"--inner={given}", "--note=~/x") == Places(expected, "~/x")
+
+
+def test_a_home_of_nobody_is_refused():
+    with pytest.raises(exits.UsageError, match=r"--inner=~no such/x: ~no such is no home"):
+        _places("--inner=~no such/x")

@@ -25,7 +25,7 @@ class PreviewConfig:
       UsageError: a value is out of range.
     """
 
-    data_dir: str = settings.text("data", "The directory that datasets are built in.")
+    data_dir: str = settings.place("data", "The directory that datasets are built in.")
     dataset: str = settings.text("sample", "The dataset's name.")
     version: str | None = settings.text(None, "Its version; by default the highest.")
     augment: str = settings.choice(

@@ -27,7 +27,7 @@ class CompareConfig:
     """
 
     sort: str = settings.choice("auc", metrics.NAMES, "The metric that runs are sorted by")
-    output_dir: str | None = settings.text(
+    output_dir: str | None = settings.place(
         None, "Where the files go; default: a directory `comparison` beside the first run."
     )
 

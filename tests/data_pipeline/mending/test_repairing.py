@@ -3,6 +3,7 @@ import errno
 import hashlib
 import json
 import os
+import pathlib
 import shutil
 
 import pytest
@@ -80,6 +81,17 @@ def test_damaged_shards_are_written_again_from_the_source_to_the_same_bytes(dire
     assert f"{TRAIN}: record 0 (fake/001.jpg) fails its checksum, at byte 0" in said
     assert "Written again from the source, the same to the byte: 2 shards." in said
     assert "Lost" not in said
+
+
+def test_a_source_named_from_another_directory_is_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    built = pipeline.build_dataset(painted.build(pathlib.Path()))
+    assert "--source=source" in built.manifest.command
+    before = _content(tmp_path / built.directory)
+    _flip(tmp_path / built.directory / TRAIN)
+    monkeypatch.chdir(tmp_path / "source")
+    repairing.repair(tmp_path / built.directory)
+    assert _content(tmp_path / built.directory) == before
 
 
 def test_other_files_are_kept_and_those_of_tensorflow_datasets_made_anew(directory):
