@@ -21,7 +21,10 @@ ENVIRONMENT = 4
 INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: the same command, run again, goes on
 
 # What the system says of a place that cannot be read or written.
-_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+_CLOSED = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    *(errno.ELOOP, errno.ENAMETOOLONG),
+)
 _INTERRUPTION = "Interrupted; what is done is kept. Run the same command again to go on."
 
 
