@@ -1,11 +1,12 @@
 """The charts of a build, each for the page (SVG) and for a file (PNG)."""
 
+import collections
 import contextlib
 import dataclasses
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import matplotlib
@@ -18,6 +19,21 @@ from tfrecords import manifest
 
 WIDTH = 4.7  # inches; a phone shows it without making its letters too small
 MAX_CLASSES = 6  # more lines cannot be told apart
+# What the rows of formats are called: those of a value, and that of all rarer ones.
+_KINDS = {
+    "formats": ("{}", "other formats"),
+    "modes": ("{}", "other modes"),
+    "subsamplings": ("chroma {}", "other chroma"),
+}
+_ROWS_OF_A_KIND = 4
+_MODES = {  # by the names that Pillow has for them
+    "1": "black and white",
+    "L": "grey",
+    "LA": "grey, alpha",
+    "I;16": "grey, 16 bits",
+    "P": "palette",
+    "RGBA": "RGB, alpha",
+}
 # On white in a file; the page puts its own colours in their place.
 _VARIABLES = {panels.INK: "var(--ink)", panels.QUIET: "var(--quiet)", panels.LINE: "var(--line)"}
 _STYLE: Any = {
@@ -152,24 +168,32 @@ def of_audit(name: str, found: Mapping[str, Any]) -> Chart | None:
 
 
 def _formats(name: str, shown: Mapping[str, Any], rest: str) -> Chart:
-    kinds = [
-        (kind, value)
-        for kind in ("formats", "modes", "subsamplings")
-        for value in dict.fromkeys(key for files in shown.values() for key in files[kind])
-    ]
-    rows = [f"chroma {value}" if kind == "subsamplings" else value for kind, value in kinds]
-    by_class = {
-        class_name: [100 * files[kind].get(value, 0) / files["images"] for kind, value in kinds]
-        for class_name, files in shown.items()
-    }
-
+    rows: dict[str, list[float]] = {}
+    for kind, (title, others) in _KINDS.items():
+        totals: collections.Counter[str] = collections.Counter()
+        for files in shown.values():
+            totals.update(files[kind])
+        commonest = [value for value, _ in totals.most_common(_ROWS_OF_A_KIND)]
+        for value in commonest:
+            rows[title.format(_MODES.get(value, value))] = _shares(shown, kind, [value])
+        if rare := totals.keys() - set(commonest):
+            rows[others] = _shares(shown, kind, rare)
+    by_class = dict(zip(shown, zip(*rows.values(), strict=True), strict=True))
     return Chart(
         f"formats-{name}",
         "Format, mode and chroma of the source files",
         "Shares of each class. Bars of one row that differ in length are a shortcut." + rest,
-        lambda figure: panels.shares(figure.subplots(), rows, by_class),
-        0.7 + 0.17 * len(rows) * (1 + len(shown)),
+        lambda figure: panels.shares(figure.subplots(), list(rows), by_class),
+        0.5 + 0.15 * len(rows) * (1 + len(shown)),
     )
+
+
+def _shares(shown: Mapping[str, Any], kind: str, values: Collection[str]) -> list[float]:
+    """Returns for each class what percentage of its files has one of the values."""
+    return [
+        100 * sum(files[kind].get(value, 0) for value in values) / files["images"]
+        for files in shown.values()
+    ]
 
 
 @contextlib.contextmanager

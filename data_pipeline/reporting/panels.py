@@ -79,7 +79,7 @@ def _bars(panel: Axes, rows: Sequence[str], by_class: Mapping[str, Sequence[floa
         places = np.arange(len(rows)) + (index - (len(by_class) - 1) / 2) * step
         drawn.append(panel.barh(places, values, 0.85 * step, color=_colour(index)))
     panel.set_yticks(range(len(rows)), rows)
-    panel.invert_yaxis()
+    panel.set_ylim(len(rows) - 0.5, -0.5)  # from above, without the margins of a long axis
     panel.tick_params(length=0)
     panel.spines[["left", "bottom"]].set_visible(False)
     panel.set_xticks([])
@@ -121,7 +121,7 @@ def sides(panel: Axes, shown: Mapping[str, Any]) -> None:
     panel.xaxis.set_major_locator(matplotlib.ticker.LogLocator(base=2, numticks=12))
     panel.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
     panel.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%d"))
-    panel.set_xlabel("pixels, of the shorter side")
+    panel.set_xlabel("shorter side in pixels")
 
 
 def qualities(panel: Axes, shown: Mapping[str, Any]) -> None:
@@ -130,7 +130,7 @@ def qualities(panel: Axes, shown: Mapping[str, Any]) -> None:
     used = np.flatnonzero(np.sum(list(by_class.values()), axis=0))
     _lines(panel, np.arange(exploration.QUALITIES + 1) + 0.5, by_class)
     panel.set_xlim(min(65, used[0] - 4), 101)
-    panel.set_xlabel("quality, of the JPEGs")
+    panel.set_xlabel("JPEG quality")
 
 
 def _values(panel: Axes, label: str) -> None:
@@ -201,7 +201,7 @@ def audited(panel: Axes, found: Mapping[str, Any]) -> None:
     panel.invert_yaxis()
     panel.set_xlim(min(0.35, panel.dataLim.x0 - 0.02), 1.02)
     panel.axvline(0.5, color=QUIET, linewidth=0.8)
-    panel.axvline(audit.WARN_ABOVE, color=_CHANNEL_COLOURS["red"], linewidth=0.8, linestyle=":")
+    panel.axvline(audit.WARN_ABOVE, color=_CHANNEL_COLOURS["red"], linewidth=1.4, linestyle=":")
     panel.set_xticks([0.4, 0.5, audit.WARN_ABOVE, 0.7, 0.8, 0.9, 1.0])
     panel.grid(axis="y", linewidth=0.6)
     panel.set_axisbelow(True)

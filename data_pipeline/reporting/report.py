@@ -107,6 +107,7 @@ def _page(
         charts=drawn,
         audits=audits,
         advice=audit.advice,
+        split_pairs=_split_pairs(numbers["leaks"], built.manifest),
         samples=_data_uris(shown),
         groups=[
             {**group, "jpegs": _cells(folder / look_alikes.sheet(number), group["pictures"])}
@@ -116,6 +117,14 @@ def _page(
         rejects_shown=reject_pictures.SHOWN,
         reject_pictures=_reject_pictures(folder, numbers.get("reject_pictures", {})),
     )
+
+
+def _split_pairs(
+    leaks: Mapping[str, Mapping[str, int]] | None, content: manifest.Manifest
+) -> list[str]:
+    """Returns the pairs of splits that are both there, such as `train-test`."""
+    pairs = leaks["groups"] if leaks else ()
+    return [pair for pair in pairs if content.splits.keys() >= set(pair.split("-"))]
 
 
 def _sheets(shown: samples.Samples) -> dict[str, bytes]:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import pathlib
+import shutil
 
 from PIL import Image, ImageOps
 
@@ -61,6 +63,17 @@ def test_what_leaks_between_the_sources_splits_is_said_and_written(make_config, 
     assert "--splits=source-disjoint leaves them out" in printed
     page = (built.directory / "report.html").read_text()
     assert "What the source's splits share" in page
+    for pair in ("train and validation", "train and test", "validation and test"):
+        assert f">{pair}</th>" in page
+
+
+def test_a_split_that_the_source_has_not_is_no_column_of_what_leaks(make_config, tmp_path):
+    source = _source_with_look_alikes(tmp_path / "alike")
+    shutil.rmtree(pathlib.Path(source) / "validation")
+    built = pipeline.build_dataset(make_config(source=source, splits="source"))
+    page = (built.directory / "report.html").read_text()
+    assert ">train and test</th>" in page
+    assert "train and validation" not in page
 
 
 def test_disjoint_splits_leave_out_of_training_what_is_tested(make_config, tmp_path, capsys):

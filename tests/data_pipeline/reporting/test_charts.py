@@ -65,6 +65,21 @@ def test_names_that_are_long_or_of_letters_that_a_font_lacks_are_drawn(tmp_path)
         assert chart.png()
 
 
+def test_rare_formats_share_a_row_and_modes_are_called_by_plain_names(tmp_path):
+    files = {"subsampling": None, "grey": 100.0}
+    kinds = (*4 * ["PNG", "BMP", "TIFF", "GIF"], "WEBP", "ICO")
+    facts = [Facts("h", 10, kind, "P", 40, 60, **files) for kind in kinds]
+    found = exploration.of_files(facts, lambda: np.empty((0, 4, 16), np.uint16))
+    content = manifest.read(tiny.write(tmp_path))
+    numbers = {"classes": {"label": dict.fromkeys(("real", "fake"), found)}}
+    drawn = charts.of_target("label", content.targets["label"], content, numbers)
+    (svg,) = [chart.svg() for chart in drawn if chart.name == "formats-label"]
+    assert all(f">{row}</text>" in svg for row in ("PNG", "GIF", "other formats", "palette"))
+    assert svg.count(">22.2 %</text>") == 8
+    assert svg.count(">11.1 %</text>") == 2
+    assert not any(f">{row}</text>" in svg for row in ("WEBP", "ICO", "P", "other modes"))
+
+
 def test_without_jpegs_there_is_no_quality(tmp_path):
     assert "quality-label" not in [chart.name for chart in _charts(tmp_path, quality=None)]
 
