@@ -147,11 +147,7 @@ def _write_records(task: Task, path: pathlib.Path) -> Sidecar:
     originals = repaired = 0
     kept: list[tuple[Any, ...]] = []
     with framing.RecordWriter(path) as writer:
-        places = task.places or [None] * len(task.shard.items)
-        items = zip(task.shard.items, places, strict=True)
-        for ((reference, facts), _), stored in calls.ahead(
-            decoder.PROGRAM, lambda item: _begin(*item, task), items
-        ):
+        for (reference, facts), stored in _images(task):
             if isinstance(stored, Reject):
                 rejects.append(stored)
                 continue
@@ -183,12 +179,33 @@ def _stored(stored: image_policy.Stored, facts: Facts) -> tuple[Any, ...]:
     return (*size, found.quality, found.subsampling, found.exif)
 
 
+def _images(task: Task) -> Iterator[tuple[Scanned, image_policy.Stored | Reject]]:
+    """Yields items with what is stored of each: what the scan has made of it, or what is made now.
+
+    The former is read here. To hand it from thread to thread would take longer than all else.
+    """
+    places = task.places or [None] * len(task.shard.items)
+    items = list(zip(task.shard.items, places, strict=True))
+    others = calls.ahead(
+        decoder.PROGRAM,
+        lambda item: _begin(*item, task),
+        (item for item in items if not _is_kept(item[1])),
+    )
+    for item, place in items:
+        if place and _is_kept(place):
+            yield item, place.read() or _begin(item, None, task)()
+        else:
+            yield item, next(others)[1]
+
+
+def _is_kept(place: spool.Place | None) -> bool:
+    return place is not None and place.offset is not None
+
+
 def _begin(
     item: Scanned, place: spool.Place | None, task: Task
 ) -> Callable[[], image_policy.Stored | Reject]:
-    """Fetches what the scan has made of an image, or has it made; returns what waits for that."""
-    if place and (kept := place.read()):
-        return lambda: kept
+    """Reads an original, and has made of it what is stored; returns what waits for that."""
     reference, facts = item
     data = references.read(reference)
     if isinstance(data, Reject):
