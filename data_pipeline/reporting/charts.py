@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import dataclasses
+import functools
 import io
 import re
 import warnings
@@ -11,13 +12,16 @@ from typing import Any
 
 import matplotlib
 import matplotlib.figure
+import matplotlib.layout_engine
+import matplotlib.text
+import matplotlib.transforms
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 from data_pipeline.reporting import audit, panels
 from tfrecords import manifest
 
 WIDTH = 4.7  # inches; a phone shows it without making its letters too small
+_TITLE_HEIGHT = 0.26  # inches, above a chart in its file
 MAX_CLASSES = 6  # more lines cannot be told apart
 # What the rows of formats are called: those of a value, and that of all rarer ones.
 _KINDS = {
@@ -64,27 +68,40 @@ class Chart:
     height: float = 2.5  # inches
 
     def svg(self) -> str:
-        """Returns an <svg> element without a title, in the colours of the page around it."""
+        """Returns an <svg> element without its title, in the colours of the page around it."""
+        figure, title = self._drawn
+        title.set_visible(False)
+        chart = matplotlib.transforms.Bbox.from_bounds(0, 0, WIDTH, self.height)
         with _style(self.name):
             buffer = io.StringIO()
-            FigureCanvasSVG(self._figure("none")).print_svg(buffer, metadata={"Date": None})
+            figure.savefig(
+                buffer, format="svg", facecolor="none", bbox_inches=chart, metadata={"Date": None}
+            )
         return _for_a_page(buffer.getvalue(), self.title)
 
     def png(self) -> bytes:
         """Returns a PNG with its title, dark on white."""
+        figure, title = self._drawn
+        title.set_visible(True)
         with _style():
-            figure = self._figure("white")
-            figure.suptitle(self.title, x=0.01, ha="left", fontsize=10)
             buffer = io.BytesIO()
-            FigureCanvasAgg(figure).print_png(buffer)
+            figure.savefig(buffer, format="png", facecolor="white")
         return buffer.getvalue()
 
-    def _figure(self, paper: str) -> matplotlib.figure.Figure:
-        figure = matplotlib.figure.Figure(
-            (WIDTH, self.height), dpi=160, facecolor=paper, layout="constrained"
-        )
-        self.draw(figure)
-        return figure
+    @functools.cached_property
+    def _drawn(self) -> tuple[matplotlib.figure.Figure, matplotlib.text.Text]:
+        """A figure with its title, which is laid out once: that takes half of all time."""
+        with _style():
+            height = self.height + _TITLE_HEIGHT
+            figure = matplotlib.figure.Figure((WIDTH, height), dpi=160)
+            FigureCanvasAgg(figure)
+            self.draw(figure)
+            layout = matplotlib.layout_engine.ConstrainedLayoutEngine(
+                rect=(0, 0, 1, self.height / height)
+            )
+            layout.execute(figure)
+            title = figure.text(0.01, 1 - 0.06 / height, self.title, va="top", fontsize=10)
+        return figure, title
 
 
 def of_target(
