@@ -1,8 +1,9 @@
 """From a plan to shards on disk, of what the scan has made of the images."""
 
+import functools
 import pathlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from data_pipeline import faults, progress, publish, refusals, spool, surveying, write
 from data_pipeline.config import BuildConfig
@@ -13,8 +14,8 @@ from data_pipeline.running import jobs, stages
 from data_pipeline.survey import Survey
 from tfrecords import exits
 
-STORE_SECONDS = 0.005  # about what making and writing one image takes
-FETCH_SECONDS = 0.0005  # the same where the scan has made it
+MAKE_SECONDS = 0.005  # about what making and writing one image takes
+FETCH_SECONDS = 0.0003  # the same where the scan has made it
 _SPOOL = ".spool-"
 
 
@@ -57,13 +58,13 @@ def run(
     (directory / publish.COMMAND).write_text(config.command() + "\n", encoding="utf-8")
     left = [shard for shard in planned.shards if write.is_left(directory, shard)]
     if left:
-        tasks, seconds = _tasks(config, survey.listing, planned, left, directory, mark)
-        num_workers = config.num_workers or stages.workers_worth_starting(
-            seconds, stages.SECONDS_PER_DECODER
+        tasks, num_made = _tasks(config, survey.listing, planned, left, directory, mark)
+        stage, num_workers = _stage(
+            config, num_made, sum(len(shard.items) for shard in left) - num_made
         )
         total = sum(len(shard.items) for shard in planned.shards)
         with progress.shown("Writing", total, lambda: _count_written(directory, planned)):
-            jobs.run(config, "WriteShards", stages.WriteShards, tasks, num_workers, mark)
+            jobs.run(config, "WriteShards", stage, tasks, num_workers, mark)
     sidecars = [write.done(directory, shard) for shard in planned.shards]
     lost = [s.name for s, sidecar in zip(planned.shards, sidecars, strict=True) if not sidecar]
     if lost:
@@ -81,8 +82,8 @@ def _tasks(
     left: Sequence[plan.ShardPlan],
     directory: pathlib.Path,
     mark: pathlib.Path,
-) -> tuple[Iterator[write.Task], float]:
-    """Returns the tasks, made one by one, and the seconds that they will take one worker."""
+) -> tuple[Iterator[write.Task], int]:
+    """Returns the tasks, made one by one, and how many of their images are not made yet."""
     image_size = surveying.image_size(config, listing)
     kept = spool.Spool(_spool_path(config, listing))
     if not refusals.has_room(directory, left, image_size):
@@ -92,8 +93,7 @@ def _tasks(
     def place(reference: Reference) -> spool.Place | None:
         return None if planned.alike else kept.find(reference.location.fingerprint)
 
-    is_made = (place(reference) is not None for shard in left for reference, _ in shard.items)
-    seconds = sum(FETCH_SECONDS if made else STORE_SECONDS for made in is_made)
+    num_made = sum(place(reference) is None for shard in left for reference, _ in shard.items)
     tasks = (
         write.Task(
             str(directory),
@@ -105,7 +105,23 @@ def _tasks(
         )
         for shard in left
     )
-    return tasks, seconds
+    return tasks, num_made
+
+
+def _stage(
+    config: BuildConfig, num_made: int, num_fetched: int
+) -> tuple[Callable[[Sequence[str]], stages.Stage], int]:
+    """Returns the stage for images that are made now or only fetched, and its number of workers."""
+    making, fetching = num_made * MAKE_SECONDS, num_fetched * FETCH_SECONDS
+    if making < fetching:  # decoders have little to do: what is left is for processes
+        return functools.partial(stages.WriteShards, is_for_decoders=False), (
+            stages.workers_worth_starting(
+                making + fetching, stages.SECONDS_PER_PROCESS, config.num_workers
+            )
+        )
+    return stages.WriteShards, config.num_workers or stages.workers_worth_starting(
+        making + fetching, stages.SECONDS_PER_DECODER
+    )
 
 
 def _remove_leftovers(directory: pathlib.Path) -> None:

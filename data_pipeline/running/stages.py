@@ -58,11 +58,10 @@ class ScanFiles(beam.PTransform):
 class WriteShards(beam.PTransform):
     """Where a write.Task lies -> the name of a shard that is written (str)."""
 
-    is_for_decoders = True
-
-    def __init__(self, places: Sequence[str] = ()):
+    def __init__(self, places: Sequence[str] = (), is_for_decoders: bool = True):
         super().__init__()
         self._places = places  # what each worker must see
+        self.is_for_decoders = is_for_decoders  # unless images are only fetched
 
     def expand(self, tasks: beam.PCollection) -> beam.PCollection:
         """Spreads the shards over the workers."""

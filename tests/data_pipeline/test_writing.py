@@ -100,3 +100,27 @@ def test_where_the_disk_has_no_room_for_both_nothing_is_kept(make_config, asked,
 def test_a_dry_run_keeps_nothing(make_config, tmp_path):
     pipeline.build_dataset(make_config(image_size=8, dry_run=True))
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "known", "dealt"),
+    [
+        (0.1, False, (1, False)),  # twelve images are fetched in a second
+        (1.0, False, (3, False)),
+        (1.0, True, (3, True)),  # they are known, and must be made again
+    ],
+)
+def test_processes_fetch_what_decoders_have_made(make_config, monkeypatch, seconds, known, dealt):
+    monkeypatch.setattr(writing, "FETCH_SECONDS", seconds)
+    if known:
+        pipeline.build_dataset(make_config(image_size=8))
+    run, found = stages.run, []
+
+    def note(name, transform, tasks, num_workers, **options):
+        if name == "WriteShards":
+            found.append((num_workers, transform.is_for_decoders))
+        run(name, transform, tasks, 1, **options)
+
+    monkeypatch.setattr(stages, "run", note)
+    pipeline.build_dataset(make_config(image_size=8, version="2.0.0", seed=1, num_workers=3))
+    assert found == [dealt]
