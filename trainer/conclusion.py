@@ -10,7 +10,7 @@ from tfrecords import dataset
 from trainer import bundle, input_pipeline, run_directory
 from trainer.augment import policies
 from trainer.networks import models
-from trainer.reporting import events, plots, report
+from trainer.reporting import certainty, events, plots, report
 from trainer.scoring import calibration, evaluation, scored
 from trainer.scoring.calibration import Calibration
 from trainer.task import Task
@@ -100,10 +100,16 @@ def write_report(
 ) -> None:
     """Paints the pictures, into TensorBoard and into the report."""
     names = task.target.class_names
+    fitted = Calibration(**summary["calibration"])
     pictures = {
         "confusion_matrix": plots.confusion_matrix(summary["test"]["confusion_matrix"], names),
-        **_worst_mistakes(task, test, Calibration(**summary["calibration"])),
+        **_worst_mistakes(task, test, fitted),
     }
+    if len(names) == 2 and len(set(test.labels.tolist())) == 2:
+        chances = test.probabilities(fitted)
+        pictures["certainty"] = certainty.paint(
+            test.labels, chances, names, task.positive, THRESHOLD
+        )
     for name, picture in pictures.items():
         log.image("test", name, summary["steps"], picture)
     pictures["curves"] = plots.curves(events.read_metrics(directory))
@@ -139,7 +145,7 @@ def _worst_mistakes(
     names = task.target.class_names
     found = input_pipeline.images_at(task.source, "test", worst, task.image_size)
     captions = [
-        f"{image_id[-28:]}\nis {names[test.labels[i]]}; {names[chances[i].argmax()]}"
+        f"{image_id[-28:]}\nis {names[test.labels[i]]}, called {names[chances[i].argmax()]}:"
         f" {chances[i].max():.2f}"
         for i, (image_id, _) in zip(worst, found, strict=True)
     ]

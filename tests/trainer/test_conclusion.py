@@ -86,9 +86,9 @@ def test_the_worst_mistakes_come_first_and_are_named(task, captions):
     found = conclusion._worst_mistakes(task, _predictions(logits), Calibration())
     assert list(found) == ["worst_mistakes"]
     assert captions == [
-        "test/0001.jpg\nis fake; real 0.95",
-        "test/0008.jpg\nis real; fake 0.88",
-        "test/0006.jpg\nis real; fake 0.73",
+        "test/0001.jpg\nis fake, called real: 0.95",
+        "test/0008.jpg\nis real, called fake: 0.88",
+        "test/0006.jpg\nis real, called fake: 0.73",
     ]
 
 

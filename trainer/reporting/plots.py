@@ -1,12 +1,15 @@
 """The pictures of a run: uint8 RGB arrays, for TensorBoard, for files and for the report."""
 
 import io
+import itertools
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.figure
+import matplotlib.ticker
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
@@ -16,19 +19,21 @@ SUGGESTION_COLOR = "#12805c"
 GRID_INCHES = 9.0  # as wide as the report, so that captions keep their size
 NAMED_CLASSES = 20  # of a confusion matrix; more would take gigabytes of pixels
 INK = "#3d4450"
+GRID_COLOR = "#e3e6ea"
 _STYLE: dict[str, Any] = {"color": INK, "fontsize": 9}
 
 
 def curves(lines: list[dict[str, Any]]) -> np.ndarray:
-    """Returns loss, accuracy, AUC and learning rate over the steps.
+    """Returns loss, accuracy, AUC and learning rate over the steps, with the ends of phases.
 
     Args:
       lines: of `metrics.jsonl`.
     """
     figure = matplotlib.figure.Figure(figsize=(9, 5.2), dpi=110, layout="constrained")
-    panels = figure.subplots(2, 2).ravel()
+    panels = figure.subplots(2, 2, sharex=True).ravel()
     names = ("loss", "accuracy", "auc", "learning_rate")
-    titles = ("Loss", "Accuracy", "ROC AUC", "Learning rate")
+    titles = ("Loss", "Accuracy", "ROC AUC of the validation", "Learning rate")
+    ends = _ends_of_phases(lines)
     for panel, name, title in zip(panels, names, titles, strict=True):
         for split, color in (("train", TRAIN_COLOR), ("validation", VALIDATION_COLOR)):
             points = [
@@ -45,10 +50,35 @@ def curves(lines: list[dict[str, Any]]) -> np.ndarray:
                     markersize=3.5,
                     label=split,
                 )
+        for end in ends:
+            panel.axvline(end, color=TRAIN_COLOR, linewidth=1, linestyle=":")
         panel.set_title(title, loc="left", **_STYLE)
+        panel.grid(color=GRID_COLOR, linewidth=0.6)
+        panel.set_axisbelow(True)
         plain(panel)
+    if ends:  # the rates of fine-tuning are a small share of the head's
+        _over_decades(panels[3], lines)
+    for panel in panels[2:]:
+        panel.set_xlabel("steps", color=INK, fontsize=8)
     panels[0].legend(frameon=False, fontsize=8)
     return render(figure)
+
+
+def _ends_of_phases(lines: list[dict[str, Any]]) -> list[int]:
+    of_phases = [line for line in lines if "phase" in line]
+    return [
+        line["step"]
+        for line, after in itertools.pairwise(of_phases)
+        if line["phase"] != after["phase"]
+    ]
+
+
+def _over_decades(panel: Axes, lines: list[dict[str, Any]]) -> None:
+    """Shows four powers of ten; a cosine falls to nothing, which has no place on such an axis."""
+    highest = max((line.get("learning_rate", 0.0) for line in lines), default=0.0) or 1.0
+    panel.set_yscale("log")
+    panel.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    panel.set_ylim(highest / 1e4, 2 * highest)
 
 
 def learning_rates(
@@ -88,7 +118,7 @@ def confusion_matrix(confusion: list[list[int]], class_names: tuple[str, ...]) -
     """
     counts = np.asarray(confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    names = [_short(name, 28) for name in class_names[:NAMED_CLASSES]]
+    names = [short(name, 28) for name in class_names[:NAMED_CLASSES]]
     letters = max(map(len, names))
     is_wide = letters > 8  # more than the side of a cell
     side = 2.4 + 0.7 * len(names) + (0.08 * letters if is_wide else 0)
@@ -119,7 +149,7 @@ def image_grid(images: list[np.ndarray], captions: list[str], columns: int = 4) 
     cell = GRID_INCHES / columns
     letters = int(14 * cell)
     figure = matplotlib.figure.Figure(
-        figsize=(GRID_INCHES, rows * (cell + 0.35)), dpi=110, layout="constrained"
+        figsize=(GRID_INCHES, rows * (cell + 0.35)), dpi=110, layout="compressed"
     )
     panels = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     for panel in panels:
@@ -127,12 +157,13 @@ def image_grid(images: list[np.ndarray], captions: list[str], columns: int = 4) 
     for panel, image, caption in zip(panels, images, captions, strict=False):
         panel.imshow(image)
         # File names and class names may hold what would be a formula.
-        lines = (_short(line, letters) for line in caption.split("\n"))
+        lines = (short(line, letters) for line in caption.split("\n"))
         panel.set_title("\n".join(lines), fontsize=7.5, color=INK, parse_math=False)
     return render(figure)
 
 
-def _short(text: str, letters: int) -> str:
+def short(text: str, letters: int) -> str:
+    """Returns a text, cut where it is longer than so many letters."""
     return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 

@@ -30,7 +30,8 @@ def write(
     Args:
       directory: of the run.
       content: `summary`, `config`, `class_names` and `positive`, the name of the positive class.
-      pictures: by name `curves`, `confusion_matrix`, `worst_mistakes`, `augmented_batch`; uint8.
+      pictures: by name `curves`, `confusion_matrix`, `augmented_batch`, and where there are such
+        `certainty` and `worst_mistakes`; uint8.
     """
     encoded = {name: plots.to_png(image) for name, image in pictures.items()}
     folder = directory / run_directory.PICTURES

@@ -35,6 +35,22 @@ def test_a_split_without_lines_has_no_curve():
     assert TRAIN not in _colors(picture)
 
 
+def test_a_dotted_line_ends_each_phase_in_all_four_panels():
+    def painted(phase):
+        lines = [
+            {"split": "train", "step": 1, "phase": "head", "loss": 1.0, "learning_rate": 1e-3},
+            {"split": "train", "step": 5, "phase": "head", "loss": 0.9, "learning_rate": 0.0},
+            {"split": "train", "step": 9, "phase": phase, "loss": 0.8, "learning_rate": 1e-5},
+        ]
+        return plots.curves(lines)
+
+    differ = (painted("head") != painted("fine-tune")).any(axis=2)
+    middle, half = differ.shape[0] // 2, differ.shape[1] // 2
+    for rows in (slice(None, middle), slice(middle, None)):
+        for columns in (slice(None, half), slice(half, None)):
+            assert differ[rows, columns].sum() > 20
+
+
 def test_a_loss_that_is_not_finite_can_be_drawn():
     lines = [{"split": "train", "step": s, "loss": v} for s, v in ((1, np.nan), (2, np.inf))]
     lines.append({"split": "validation", "step": 2, "loss": 0.4})

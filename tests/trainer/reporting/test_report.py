@@ -95,7 +95,7 @@ def test_the_page_says_the_numbers(write):
     assert "0.904 to 0.920" in text
     assert "over the 1,250 groups of the test split" in text
     assert "98,289, of which 97,809 trained" in text
-    assert "The labels were drawn by lot" not in text
+    assert "The labels were shuffled" not in text
 
 
 def test_names_are_text_and_never_markup(write):
@@ -156,7 +156,7 @@ def test_alarms_that_were_overcome_are_a_note_below_the_curves(write):
     text = _Page(write(summary={**SUMMARY, "alarms": [alarm]})).text
     assert "Alarms" not in text
     assert text.index("test accuracy") < text.index(
-        "An alarm of before was overcome: one class was predicted."
+        "An earlier alarm was overcome: one class was predicted."
     )
 
 
@@ -167,5 +167,5 @@ def test_three_classes_have_no_positive_one(write):
     assert "positive class" not in text
 
 
-def test_labels_by_lot_are_owned_up_to(write):
-    assert "The labels were drawn by lot" in _Page(write(shuffle_labels=True)).text
+def test_shuffled_labels_are_owned_up_to(write):
+    assert "The labels were shuffled" in _Page(write(shuffle_labels=True)).text
