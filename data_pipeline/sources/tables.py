@@ -1,5 +1,6 @@
 """Tables that lie beside the images of a source, as csv files."""
 
+import codecs
 import csv
 import dataclasses
 import io
@@ -55,7 +56,8 @@ def is_table(entry: Entry) -> bool:
 def read(entry: Entry, source: os.PathLike[str]) -> Table:
     """Reads a csv file; its columns may be divided by commas, semicolons or tabs.
 
-    Names of files may be of any bytes, so that what is no UTF-8 stands for itself.
+    Names of files may be of any bytes, so that what is no UTF-8 stands for itself; some programs on
+    Windows write UTF-16. What has no line of columns has none.
 
     Raises:
       DataError: it cannot be read.
@@ -63,12 +65,21 @@ def read(entry: Entry, source: os.PathLike[str]) -> Table:
     if entry.location is None:
         raise exits.DataError(f"--source={source}: {plain(entry.path)}: {entry.detail}.")
     try:
-        text = entry.location.read().decode("utf-8-sig", errors="surrogateescape")
+        data = entry.location.read()
     except OSError as error:
         raise exits.DataError(
             f"--source={source}: {plain(entry.path)} cannot be read: {error.strerror or error}."
         ) from error
-    header = text.partition("\n")[0].rstrip("\r")
+    is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = (
+        data.decode("utf-16", errors="replace")
+        if is_utf16
+        else data.decode("utf-8-sig", errors="surrogateescape")
+    )
+    header = next(io.StringIO(text, newline=None), "")
     delimiter = max(_DELIMITERS, key=header.count)
-    columns = next(csv.reader([header], delimiter=delimiter), [])
+    try:
+        columns = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        columns = []
     return Table(entry.path, tuple(name.strip() for name in columns), delimiter, text)

@@ -47,14 +47,19 @@ _Find = Callable[[str], Entry | None]
 
 @dataclasses.dataclass(frozen=True)
 class _Files:
-    """The files that rows may name: how one is found, all that are known, the folder around them.
+    """The files that rows may name.
 
-    `all` is empty where the source is the csv file itself.
+    Attributes:
+      find: how one is found.
+      all: those that are known; none where the source is the csv file itself.
+      folder: the one around them all.
+      root: how paths begin that are written out to the source; empty in an archive.
     """
 
     find: _Find
     all: Sequence[Entry]
     folder: str
+    root: str
 
     def image_id(self, path: str) -> str:
         """The same images have the same names, with or without a folder around them all."""
@@ -78,6 +83,7 @@ def image_csv(source: pathlib.Path | None, options: SourceOptions) -> Listing:
     itself = entries.named(source.parent, source.name, None)
     read = _tables(files.all or ([itself] if itself else []), source, options)
     named, claims, rejects = _follow(read, options, files)
+    _check_named(named, rejects, read, source)
     classes = _classes(claims, source, options)
     target = labels.target(sorted(set(classes.values())))
     numbers = {text: target.class_names.index(name) for text, name in classes.items()}
@@ -96,12 +102,14 @@ def image_csv(source: pathlib.Path | None, options: SourceOptions) -> Listing:
 
 def _files(source: pathlib.Path) -> _Files:
     if source.is_file() and source.suffix.lower() == ".csv":
-        return _Files(lambda path: entries.named(source.parent, path), (), "")
+        around = source.parent
+        return _Files(lambda path: entries.named(around, path), (), "", f"{around.absolute()}/")
     found = entries.find(source)
     folders = [posixpath.dirname(entry.path) for entry in found]
     unsafe = any(folder.startswith("/") for folder in folders)  # of an archive; are rejects
     folder = "" if unsafe else posixpath.commonpath(folders)
-    return _Files({entry.path: entry for entry in found}.get, found, folder)
+    root = f"{source.absolute()}/" if source.is_dir() else ""
+    return _Files({entry.path: entry for entry in found}.get, found, folder, root)
 
 
 def _tables(
@@ -143,7 +151,7 @@ def _follow(
     for table in read:
         split = SPLITS.get(table.stem.lower()) if len(read) > 1 else None
         for line, row in table.rows():
-            path = row[options.path_column].strip()
+            path = row[options.path_column].strip().removeprefix(files.root)
             entry = _file(path, table, files) or Reject(
                 path or files.image_id(f"{table.path}:{line}"),
                 ABSENT,
@@ -176,6 +184,24 @@ def _file(path: str, table: Table, files: _Files) -> Entry | Reject | None:
     return None
 
 
+def _check_named(
+    named: Mapping[str, Entry],
+    rejects: Sequence[Reject],
+    read: Sequence[Table],
+    source: os.PathLike[str],
+) -> None:
+    if named:
+        return
+    first = "There is no row."
+    if rejects:
+        first = f"The first is {plain(rejects[0].image_id)}: {plain(rejects[0].detail)}."
+    raise exits.DataError(
+        f"--source={source}: no row of {_some([table.path for table in read])} names a file that "
+        f"is there. {first} Paths begin at the csv file or at the source, and end as the files' "
+        "names do."
+    )
+
+
 def _classes(
     claims: _Claims, source: os.PathLike[str], options: SourceOptions
 ) -> Mapping[str, str]:
@@ -193,8 +219,8 @@ def _classes(
     if len(set(classes.values())) < 2:
         raise exits.DataError(
             f"--source={source}: the files that are there must have labels of two or more classes "
-            f"in column {options.label_column}. Received: {_some(texts) or 'none'}. Are paths "
-            "relative to the csv file or to the source, and does --label_values name the labels?"
+            f"in column {options.label_column}. Received: {_some(texts) or 'none'}."
+            f"{' Does --label_values name them?' if options.label_values else ''}"
         )
     labels.check_printable(classes.values(), source, "classes")
     return classes

@@ -29,6 +29,21 @@ def test_a_quoted_name_may_hold_a_line_break(tmp_path):
     assert list(table.rows()) == [(3, {"path": "two\nlines.jpg", "label": "real"})]
 
 
+@pytest.mark.parametrize("end", ["le", "be"])
+def test_a_file_in_utf16_is_read(tmp_path, end):
+    table = _read(tmp_path, "\ufeffpath;label\r\nä.jpg;real\r\n".encode(f"utf-16-{end}"))
+    assert list(table.rows()) == [(2, {"path": "ä.jpg", "label": "real"})]
+
+
+def test_a_file_whose_lines_end_as_on_an_old_macintosh_is_read(tmp_path):
+    table = _read(tmp_path, b"path;a,b\rx;y\r")
+    assert list(table.rows()) == [(2, {"path;a": "x;y", "b": ""})]
+
+
+def test_a_file_without_a_line_of_columns_has_none(tmp_path):
+    assert _read(tmp_path, b'"' + b"x" * 200_000).columns == ()
+
+
 def test_an_unnamed_column_has_an_empty_name(tmp_path):
     assert _read(tmp_path, b",path\n0,x\n").columns == ("", "path")
 

@@ -182,7 +182,12 @@ def test_csv_files_called_after_splits_are_the_splits(tmp_path):
             {"a.csv": "path,label\n1.jpg,real\n", "1.jpg": ""},
             "labels of two or more .*Received: real",
         ),
-        ({"a.csv": "path,label\n1.jpg,real\n2.jpg,fake\n"}, "labels of two or more .*: none"),
+        (
+            {"a.csv": "path,label\n1,real\n2,fake\n", "1.jpg": "", "2.jpg": ""},
+            r"no row of a\.csv names a file that is there\. The first is 1: a\.csv, line 2, names",
+        ),
+        ({"a.csv": "path,label\n"}, r"no row of a\.csv .* There is no row\."),
+        ({"a.csv": "path,label\n1.jpg,\n", "1.jpg": ""}, "labels of two or more .*: none"),
         (
             {"a.csv": "path,label\n1.jpg,a\n" + 'x"' * 9 + '"\n"' + "x" * 200_000},
             "is no row of a csv",
@@ -192,6 +197,18 @@ def test_csv_files_called_after_splits_are_the_splits(tmp_path):
 def test_tables_of_no_use_are_named(tmp_path, files, words):
     with pytest.raises(exits.DataError, match=f"(?s)(--source=|a.csv, line).*{words}"):
         image_csv(_write(tmp_path, files), SourceOptions())
+
+
+def test_paths_that_are_written_out_to_the_source_are_followed(tmp_path):
+    rows = f"{tmp_path}/1.jpg,a\n{tmp_path}/x/2.jpg,b\n{tmp_path}.jpg,b\n/x/2.jpg,b\n"
+    _write(tmp_path, {"1.jpg": "", "x/2.jpg": "", "all.csv": f"path,label\n{rows}"})
+    for source in (tmp_path, tmp_path / "all.csv"):
+        listing = image_csv(source, SourceOptions())
+        assert [item.image_id for item in listing.references] == ["1.jpg", "x/2.jpg"]
+        assert _rejects(listing) == [
+            (f"{tmp_path}.jpg", "unsafe_name"),
+            ("/x/2.jpg", "unsafe_name"),
+        ]
 
 
 def test_a_csv_file_that_is_too_large_for_an_image_is_read_where_it_is_the_source(
