@@ -64,7 +64,7 @@ def _metadata(entry: Entry | None) -> tuple[Mapping[str, Any], str]:
         content = json.loads(entry.location.read())
         if not isinstance(content, dict):
             raise ValueError("it is no table of videos")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return {}, f"{METADATA} of its folder cannot be read: {error}"
     return content, f"{METADATA} of its folder does not name it"
 
@@ -79,7 +79,7 @@ def _item(path: str, entry: Entry | None, said: Any, problem: str) -> Video | Re
     if said is None:
         return Reject(path, NO_METADATA, problem)
     label = said.get("label") if isinstance(said, dict) else None
-    if label not in _LABELS:
+    if not isinstance(label, str) or label not in _LABELS:
         return Reject(path, NO_METADATA, f"its label is {label!r}, neither REAL nor FAKE")
     name, original = posixpath.basename(path), said.get("original")
     return Video(

@@ -106,7 +106,7 @@ def _locate(source: pathlib.Path) -> pathlib.Path:
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise exits.DataError(f"{path} cannot be read: {error}.") from error
     if not isinstance(content, dict):
         raise exits.DataError(f"{path} cannot be read: it is no object of JSON.")

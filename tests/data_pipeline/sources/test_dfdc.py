@@ -96,29 +96,36 @@ def test_the_original_beside_a_fake_is_preferred_to_its_copy_elsewhere(tmp_path)
 def test_what_is_missing_or_stray_is_named_and_the_rest_is_listed(tmp_path):
     parts = {
         "part_0": (
-            ("a.mp4", "stray.mp4", "odd.mp4", "list.mp4", "notes.txt"),
+            ("a.mp4", "stray.mp4", "odd.mp4", "list.mp4", "two.mp4", "notes.txt"),
             {
                 "a.mp4": REAL,
                 "gone.mp4": _fake("a.mp4"),
                 "odd.mp4": {"label": "MAYBE"},
                 "list.mp4": [],
+                "two.mp4": {"label": ["REAL", "FAKE"]},
             },
         ),
         "part_1": (("b.mp4",), None),
         "part_2": (("c.mp4",), "{ cut off"),
         "part_3": (("d.mp4",), "[]"),
+        "part_4": (("e.mp4",), "[" * 100_000),
     }
     listing = videos.dfdc(_write(tmp_path, parts), SourceOptions())
     assert _listed(listing) == [("part_0/a.mp4", 0, "a.mp4", None)]
     found = _rejects(listing)
-    detail = found.pop("part_2/c.mp4")
-    assert detail[0] == "no_metadata"
-    assert detail[1].startswith("metadata.json of its folder cannot be read: ")
+    for name in ("part_2/c.mp4", "part_4/e.mp4"):
+        reason, detail = found.pop(name)
+        assert reason == "no_metadata"
+        assert detail.startswith("metadata.json of its folder cannot be read: ")
     assert found == {
         "part_0/gone.mp4": ("absent", "metadata.json names it, and it is not there"),
         "part_0/stray.mp4": ("no_metadata", "metadata.json of its folder does not name it"),
         "part_0/odd.mp4": ("no_metadata", "its label is 'MAYBE', neither REAL nor FAKE"),
         "part_0/list.mp4": ("no_metadata", "its label is None, neither REAL nor FAKE"),
+        "part_0/two.mp4": (
+            "no_metadata",
+            "its label is ['REAL', 'FAKE'], neither REAL nor FAKE",
+        ),
         "part_0/notes.txt": ("not_a_video", "neither *.mp4 nor named in metadata.json"),
         "part_1/b.mp4": ("no_metadata", "its folder has no metadata.json"),
         "part_3/d.mp4": (
