@@ -11,9 +11,10 @@ from data_pipeline.references import ABSENT, Listing, Reject, plain
 from data_pipeline.reporting import audit, statistics
 from data_pipeline.survey import Survey
 from data_pipeline.video import extraction
-from tfrecords import dataset, names, schema
+from tfrecords import dataset, manifest, names, schema
 
 PREVIEWED_REJECTS = 5
+_OF_NO_RESULT = ("layout", "source", "max_reject_fraction")  # the same files may lie elsewhere
 LISTED_CLASSES = 12  # more are counted
 LARGE_GROUP = 50  # images of one picture; more are suspicious if they are also
 LARGE_GROUP_SHARE = 0.01  # of all images
@@ -64,6 +65,26 @@ def say_abandoned(config: BuildConfig, planned: plan.Plan) -> None:
         print(
             "An unfinished build of this version had another plan: the source or the flags have "
             "changed since. It is begun anew."
+        )
+
+
+def say_other_flags(config: BuildConfig) -> None:
+    """Says that a dataset is there that was built with other flags, before hours are spent on it.
+
+    Whether that makes a difference is known only when all files have been looked at.
+    """
+    if config.overwrite or not config.directory.exists():
+        return
+    before = manifest.read(config.directory).options
+    changed = [
+        f"--{name}"
+        for name, value in config.options().items()
+        if name not in _OF_NO_RESULT and before.get(name, value) != value
+    ]
+    if changed:
+        print(
+            f"{config.directory} was built with another {' and another '.join(changed)}. If that "
+            "makes a difference, it is replaced with --overwrite alone."
         )
 
 

@@ -53,6 +53,7 @@ def build_dataset(config: BuildConfig) -> dataset.Dataset | None:
         publish.recover(config.directory)
         if config.overwrite:
             publish.check_replaceable(config.directory)
+        console.say_other_flags(config)
         listing = surveying.extract(config, listing, mark, config.parent.absolute() / FACES)
         cache = _cache_path(config, listing)
         survey = surveying.look(config, listing, cache, mark, writing.room(config, listing))
