@@ -65,8 +65,8 @@ class BuildConfig:
     splits: str | None = settings.text(
         None,
         "Shares of train, validation and test, such as 0.8,0.1,0.1; or source for the source's "
-        "own; or source-disjoint for these without what leaks from test or validation into those "
-        "that stand before them. Default: source where it has splits, else 0.8,0.1,0.1.",
+        "own; or source-disjoint for these, with what test or validation shares with a split "
+        "before it left out of that one. Default: source where it has splits, else 0.8,0.1,0.1.",
     )
     near_duplicate_bits: int = settings.number(
         4,
@@ -98,7 +98,7 @@ class BuildConfig:
         "What finds the faces of videos: dlib, or yunet:PATH with the path of YuNet's ONNX model.",
     )
     face_margin: float = settings.number(
-        1.3, 1, 4, "Side of the square around a face over that of the face."
+        1.3, 1, 4, "Side of the square around a face, as a multiple of the face's."
     )
     face_size: int = settings.number(
         256,

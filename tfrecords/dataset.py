@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from tfrecords import directories, exits, names
 from tfrecords import manifest as manifests
 
+_BUILD = "python -m data_pipeline.build"
+
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
@@ -98,11 +100,17 @@ def _locate(data_dir: pathlib.Path, name: str, version: str | None) -> pathlib.P
             f"The build of {name} is unfinished: {unfinished[-1]}. Run its command again, and it "
             f"goes on where it stopped: {_command_of(unfinished[-1], name)}"
         )
+    if versions:
+        raise exits.DataError(
+            f"There is no version {version} of dataset {name!r} in {data_dir} "
+            f"(there: {', '.join(versions)}). Leave --version out for the highest, or build it "
+            f"with: {_BUILD} --dataset={name} --version={version} --data_dir={data_dir}"
+        )
     there = ", ".join(sorted({path.parts[-3] for path in data_dir.glob(f"*/*/{names.MANIFEST}")}))
     raise exits.DataError(
         f"There is no dataset {name!r}{f' of version {version}' if version else ''} in {data_dir}"
         f"{f' (there: {there})' if there else ''}. "
-        f"Build it with: python -m data_pipeline.build --dataset={name} --data_dir={data_dir}"
+        f"Build it with: {_BUILD} --dataset={name} --data_dir={data_dir}"
     )
 
 
@@ -151,4 +159,4 @@ def _command_of(unfinished: pathlib.Path, name: str) -> str:
     note = unfinished / "command.txt"
     if note.exists():
         return note.read_text(encoding="utf-8").strip()
-    return f"python -m data_pipeline.build --dataset={name}"
+    return f"{_BUILD} --dataset={name}"

@@ -1,6 +1,7 @@
 """How a command reads its flags, and what it says when it is asked for help."""
 
 import contextlib
+import difflib
 import shutil
 import sys
 import textwrap
@@ -59,16 +60,16 @@ def parse(
       values: where the command's flags are defined, and get their values.
       argv: the words of the command line, the program first.
       doc: says what the command does.
-      hint: a sentence for whoever gave a word that is no flag.
+      hint: a sentence for whoever gave a word that is no flag, or a flag that there is not.
       titles: of sections, with the names of the flags that stand under them in the help.
 
     Returns:
       The program.
 
     Raises:
-      UsageError: a word is no flag.
+      UsageError: a word is no flag of the command.
     """
-    words = _words(values, argv, doc, titles)
+    words = _words(values, argv, doc, hint, titles)
     if words:
         raise exits.UsageError(f"Flags begin with --. Received: {' '.join(words)}. {hint}".strip())
     return [argv[0]]
@@ -129,7 +130,11 @@ def asks_for_help(argv: Sequence[str]) -> bool:
 
 
 def _words(
-    values: FlagValues, argv: Sequence[str], doc: str | None, titles: Titles = _UNTITLED
+    values: FlagValues,
+    argv: Sequence[str],
+    doc: str | None,
+    hint: str = "",
+    titles: Titles = _UNTITLED,
 ) -> list[str]:
     flags = [values[name] for name in values]
     if asks_for_help(argv):
@@ -138,7 +143,7 @@ def _words(
         sys.exit(exits.DONE)
     for flag in flags:
         flag.parser = _Parser(flag.parser)
-    with _files_told():
+    with _told_plainly([flag.name for flag in flags], hint):
         return values(argv)[1:]
 
 
@@ -158,19 +163,33 @@ class _Parser:
 
 
 @contextlib.contextmanager
-def _files_told() -> Iterator[None]:
-    """Says in plain words which flag file cannot be read, and why."""
+def _told_plainly(names: Sequence[str], hint: str) -> Iterator[None]:
+    """Says in plain words which flag there is not, or which flag file cannot be read, and why."""
     try:
         yield
     except UnicodeDecodeError as error:
         raise exits.UsageError("--flagfile must be a file of text, a flag a line.") from error
     except Exception as error:
+        unknown = getattr(error, "flagname", None)  # of absl's error for a flag that there is not
+        if unknown is not None:
+            raise exits.UsageError(
+                " ".join(
+                    filter(None, (f"There is no flag --{unknown}.", _like(unknown, names), hint))
+                )
+            ) from error
         cause = error.__context__
         if not isinstance(cause, OSError):
             raise
         raise exits.UsageError(
             f"--flagfile={cause.filename} cannot be read: {cause.strerror}."
         ) from error
+
+
+def _like(unknown: str, names: Sequence[str]) -> str:
+    """Returns a question for the flag whose name holds the unknown one, or is nearest to it."""
+    longer = sorted((name for name in names if unknown in name), key=len)
+    found = (longer or difflib.get_close_matches(unknown, names, 1))[:1]
+    return f"Did you mean --{found[0]}?" if found else ""
 
 
 def text(

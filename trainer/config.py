@@ -31,7 +31,7 @@ class TrainConfig:
         "Share of the training groups to validate on, where there is no validation split.",
     )
     shuffle_labels: bool = settings.switch(
-        False, "Draw labels by lot: an AUC far from .5 is a leak."
+        False, "Train on shuffled labels: an AUC far from .5 is then a leak."
     )
 
     _places = settings.Section("The directories")
@@ -53,7 +53,9 @@ class TrainConfig:
         "own", choices.SCALINGS, "What a network that starts from random weights sees"
     )
     head: str = settings.choice("gap", choices.HEADS, "What makes features of the backbone's maps")
-    head_units: str = settings.text("", "Units of dense layers before the last: 512, 2048,2048.")
+    head_units: str = settings.text(
+        "", "Units of dense layers before the last, such as 512 or 2048,2048."
+    )
     head_batch_norm: bool = settings.switch(False, "Batch norm after each layer of --head_units.")
     feature_dropout: float = settings.number(
         0.0, 0, 0.95, "The share of features dropped before --head_units."
@@ -73,7 +75,7 @@ class TrainConfig:
         "each by itself; auto is frozen where the weights are pretrained, else sync",
     )
     precision: str = settings.choice(
-        choices.AUTO, choices.PRECISIONS, "What the model reckons in; auto goes by the GPU"
+        choices.AUTO, choices.PRECISIONS, "What the model computes in; auto goes by the GPU"
     )
 
     _phases = settings.Section("The phases", is_of_result=True)
@@ -83,8 +85,9 @@ class TrainConfig:
     fine_tune_epochs: int = settings.number(0, 0, 100_000, "Epochs of fine-tuning at most.")
     fine_tune_from: str = settings.text(
         "0",
-        "The first layer to fine-tune: its name or index. Several of them, the last layer of all "
-        "first, unfreeze the backbone step by step, each for --fine_tune_epochs.",
+        "The first layer to fine-tune: its name or index. Several, such as "
+        "block_13_expand,block_6_expand,0, unfreeze the backbone step by step from its end, each "
+        "for --fine_tune_epochs.",
     )
     monitor: str = settings.choice("auc", choices.MONITORS, "Validation metric of the best epoch")
     patience: int = settings.number(5, 1, 100_000, "Epochs without improvement before stopping.")
@@ -147,7 +150,7 @@ class TrainConfig:
     _devices = settings.Section("Devices, memory and speed")
     strategy: str = settings.choice("default", choices.STRATEGIES, "The devices")
     devices: str = settings.text(
-        "", "The GPUs, or devices of the CPU, to train on, by index: 0,2; default: all."
+        "", "The GPUs, or devices of the CPU, to train on, by index, such as 0,2; default: all."
     )
     logical_cpus: int = settings.number(
         2, 1, 64, "Devices made of the CPU where several are asked for and there is no GPU."
@@ -205,7 +208,9 @@ class TrainConfig:
 
     _monitoring = settings.Section("Monitoring")
     log_steps: int = settings.number(10, 1, 1 << 30, "Steps between lines of the log.")
-    profile_steps: str | None = settings.text(None, "First and last step to profile: 10,15.")
+    profile_steps: str | None = settings.text(
+        None, "First and last step to profile, such as 10,15."
+    )
 
     def __post_init__(self) -> None:
         if self.strategy == "parameter_server":

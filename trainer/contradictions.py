@@ -33,8 +33,8 @@ def _check_use(config: configs.TrainConfig) -> None:
             value = getattr(config, name)
             if value != getattr(type(config), name) and not is_there:
                 raise exits.UsageError(
-                    f"--{name} is of use with {needed} alone. Received: --{name}={value}. "
-                    f"Add {needed}, or leave it out."
+                    f"--{name} does something only with {needed}. Received: --{name}={value}. "
+                    f"Add {needed}, or leave --{name} out."
                 )
 
 
@@ -51,7 +51,7 @@ def _needs(config: configs.TrainConfig) -> list[tuple[tuple[str, ...], str, bool
             "--fine_tune_epochs or a --model without pretrained weights",
             config.fine_tune_epochs > 0 or config.model not in backbones.PRETRAINED,
         ),
-        (("devices",), "another --strategy than default", config.strategy != "default"),
+        (("devices",), "a --strategy that is not default", config.strategy != "default"),
         (("weight_decay",), "--optimizer=adamw, sgd or lion", config.optimizer != "adam"),
         (("momentum", "nesterov"), "--optimizer=sgd", config.optimizer == "sgd"),
         (

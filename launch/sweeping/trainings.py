@@ -13,7 +13,7 @@ from typing import Any
 from absl import flags
 
 from launch.sweeping import grid
-from tfrecords import directories, exits, settings
+from tfrecords import directories, exits, settings, usage
 from trainer import config as configs
 from trainer import run_directory
 from trainer.comparing import comparison
@@ -40,6 +40,8 @@ class SweepConfig:
 
     def __post_init__(self) -> None:
         settings.check(self)
+        if self.grid is not None and not pathlib.Path(self.grid).exists():
+            raise exits.UsageError(f"--grid={self.grid}: there is no such file.")
         if self.grid is None or not pathlib.Path(self.grid).is_file():
             raise exits.UsageError(
                 "--grid must be a flag file in which flags may stand several times. "
@@ -103,7 +105,7 @@ def plan(config: SweepConfig) -> list[Training]:
         values = flags.FlagValues()
         settings.define(configs.TrainConfig, flags, values)
         try:
-            values(["trainer.main", *words])
+            usage.parse(values, ["trainer.main", *words], None)
             train_config = settings.read(configs.TrainConfig, values)
         except (flags.Error, exits.UsageError) as error:
             raise exits.UsageError(f"{combination.name}: {error}") from error

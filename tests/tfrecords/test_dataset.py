@@ -89,7 +89,9 @@ def test_an_absent_dataset_names_those_that_are_there(tmp_path, directory):
 
 
 def test_an_absent_version_is_named(tmp_path, directory):
-    with pytest.raises(exits.DataError, match=r"no dataset 'tiny' of version 2\.0\.0"):
+    with pytest.raises(
+        exits.DataError, match=r"no version 2\.0\.0 of dataset 'tiny' in .* \(there: 1\.0\.0\)"
+    ):
         dataset.find(tmp_path, "tiny", "2.0.0")
 
 

@@ -1,3 +1,4 @@
+import re
 import types
 
 import pytest
@@ -79,6 +80,19 @@ def test_a_value_of_another_kind_is_refused_in_plain_words(values, word, told):
     flags.DEFINE_float("share", 0.5, "", flag_values=values)
     with pytest.raises(flags.Error, match=f"{told}$"):
         usage.parse(values, ["command", word], None)
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("--sise=3", "There is no flag --sise. Did you mean --size? Flags look so."),
+        ("--name=3", "There is no flag --name. Did you mean --a_name_that_takes_all_the_room? F"),
+        ("--quite_another", "There is no flag --quite_another. Flags look so."),
+    ],
+)
+def test_a_flag_that_there_is_not_is_told_with_the_nearest_and_the_hint(values, word, told):
+    with pytest.raises(exits.UsageError, match=re.escape(told)):
+        usage.parse(values, ["command", word], None, "Flags look so.")
 
 
 def test_a_flag_file_that_cannot_be_read_is_named(values, tmp_path):
