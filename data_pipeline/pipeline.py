@@ -152,7 +152,7 @@ def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
         ),
         survey.sketches.signatures,
     )
-    refusals.check_classes(planned, survey.listing)
+    refusals.check_classes(config, planned, survey)
     return planned
 
 
@@ -204,13 +204,15 @@ def _build(
     mark: pathlib.Path,
 ) -> dataset.Dataset:
     while True:
+        everything = (*survey.rejects, *planned.rejects)
+        refusals.check_rejects(config, survey.num_listed, everything)
         directory = config.parent / names.incomplete_directory(config.version, planned.digest)
         audits = statistics.begin_audits(planned, survey.listing.targets)
         sidecars = writing.run(config, survey, planned, directory.absolute(), mark)
         rejects = [reject for sidecar in sidecars for reject in sidecar.rejects]
         is_full = all(sidecar.records for sidecar in sidecars)
         _forget(cache, planned, rejects, is_full)
-        everything = (*survey.rejects, *planned.rejects, *rejects)
+        everything = (*everything, *rejects)
         refusals.check_rejects(config, survey.num_listed, everything)
         if is_full:
             break

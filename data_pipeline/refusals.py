@@ -7,24 +7,32 @@ from collections.abc import Iterable, Sequence
 from data_pipeline import console, publish
 from data_pipeline.config import BuildConfig
 from data_pipeline.planning import plan
-from data_pipeline.references import Listing, Reject, plain
+from data_pipeline.references import Reject, plain
 from data_pipeline.reporting import statistics
+from data_pipeline.survey import Survey
 from tfrecords import exits
 
 
-def check_classes(planned: plan.Plan, listing: Listing) -> None:
-    """Refuses a class without examples.
+def check_classes(config: BuildConfig, planned: plan.Plan, survey: Survey) -> None:
+    """Refuses a class without examples, and says where they have gone.
 
     Raises:
       DataError: there is one.
     """
-    by_split = statistics.planned_counts(planned, listing.targets)
-    for target, info in listing.targets.items():
+    by_split = statistics.planned_counts(planned, survey.listing.targets)
+    for target, info in survey.listing.targets.items():
         for name in info.class_names:
             if not any(split[target][name] for split in by_split.values()):
+                rejects = (*planned.rejects, *survey.rejects)
+                lost = f"rejected {len(rejects):,}"
+                if rejects:
+                    first = f"{plain(rejects[0].image_id)}: {plain(rejects[0].detail)}"
+                    lost += f" ({console.reasons(rejects)}; {first})"
                 raise exits.DataError(
-                    f"No usable image is left of class {name!r} of target {target!r}: all were "
-                    "rejected, are copies, or are beyond --limit. A class needs examples."
+                    f"No usable image is left of class {name!r} of target {target!r}. A class "
+                    f"needs examples. Of {survey.num_listed:,} files of all classes: {lost}, exact "
+                    f"copies {len(planned.duplicates):,}."
+                    f"{' Use a larger --limit.' if config.limit else ''}"
                 )
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from data_pipeline import pipeline
+from data_pipeline import pipeline, writing
 from tests.data_pipeline import painted
 from tfrecords import exits
 
@@ -22,8 +22,23 @@ def test_more_rejects_than_allowed_publish_nothing_and_name_every_file(make_conf
 def test_a_class_without_a_usable_image_is_named(make_config, tmp_path):
     (tmp_path / "source" / "notes").mkdir()
     (tmp_path / "source" / "notes" / "a.jpg").write_text("no image")
-    with pytest.raises(exits.DataError, match="No usable image is left of class 'notes'"):
+    with pytest.raises(exits.DataError) as refused:
         pipeline.build_dataset(make_config(max_reject_fraction=0.5))
+    assert str(refused.value) == (
+        "No usable image is left of class 'notes' of target 'label'. A class needs examples. Of 13 "
+        "files of all classes: rejected 1 (not_an_image 1; notes/a.jpg: begins with b'no image'), "
+        "exact copies 0."
+    )
+
+
+def test_more_conflicts_of_labels_than_allowed_are_refused_before_anything_is_written(
+    make_config, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(writing, "run", lambda *_: pytest.fail("nothing is to be written"))
+    original = (tmp_path / "source" / "real" / "000.jpg").read_bytes()
+    (tmp_path / "source" / "fake" / "copy.jpg").write_bytes(original)
+    with pytest.raises(exits.DataError, match=r"2 of 13 files were rejected \(label_conflict 2\)"):
+        pipeline.build_dataset(make_config())
 
 
 def test_a_source_with_some_splits_is_asked_about(make_config, tmp_path):
