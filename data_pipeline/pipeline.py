@@ -12,7 +12,7 @@ from data_pipeline import console, publish, refusals, scan, surveying, write, wr
 from data_pipeline.config import DISJOINT_SPLITS, SOURCE_SPLITS, BuildConfig
 from data_pipeline.images import image_policy, perceptual_hash
 from data_pipeline.planning import plan
-from data_pipeline.references import CHANGED, Listing, Reject
+from data_pipeline.references import CHANGED, LOST, Listing, Reject
 from data_pipeline.reporting import statistics
 from data_pipeline.running import attempt
 from data_pipeline.survey import Survey
@@ -181,6 +181,11 @@ def _published(config: BuildConfig, planned: plan.Plan, num_listed: int) -> data
         return None
     built = dataset.load(config.directory)
     if built.manifest.plan_digest != planned.digest:
+        if lost := built.manifest.rejects.get(LOST):
+            raise exits.UsageError(
+                f"{config.directory} lacks records that a repair could not save: {lost:,}. Use "
+                "--overwrite to build it whole again."
+            )
         raise exits.UsageError(
             f"{config.directory} holds a dataset that was built otherwise: "
             f"{built.manifest.command}. Use --overwrite to replace it, or another --version or "

@@ -16,6 +16,7 @@ ABSENT = "absent"  # named by the source, and not there
 NO_METADATA = "no_metadata"  # there, and nothing says its label
 NO_LABEL = "no_label"  # there, without a class
 LABEL_DISAGREES = "label_disagrees"
+LOST = "lost"  # with a damaged shard, which was repaired without the source
 
 
 _NOTHING: Mapping[str, str] = {}  # shared, as a large set has millions of references

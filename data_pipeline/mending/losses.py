@@ -13,12 +13,10 @@ from typing import Any
 
 from data_pipeline import publish
 from data_pipeline.mending.examination import Examination
-from data_pipeline.references import Reject
+from data_pipeline.references import LOST, Reject
 from data_pipeline.reporting import report
 from tfrecords import exits, names
 from tfrecords.manifest import Manifest, Shard, Split
-
-LOST = "lost"  # a reason for a reject
 
 Counts = Mapping[str, Mapping[str, int]]
 

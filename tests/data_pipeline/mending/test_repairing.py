@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 import errno
 import hashlib
 import json
@@ -148,6 +149,19 @@ def test_without_the_source_a_flipped_byte_costs_one_record(moved, capsys):
     assert "Saved without the source: 2 records of 1 shard." in said
     assert "Lost: 1 record.\n  train      label real 0, fake 1\n" in said
     assert (moved.parent / "1.0.0.damaged" / TRAIN).read_bytes() == damaged
+
+
+def test_a_build_names_what_a_repair_could_not_save_and_makes_it_whole(moved, built):
+    ids = _ids(moved)
+    _flip(moved / TRAIN)
+    repairing.repair(moved)
+    config = dataclasses.replace(
+        painted.build(built), source=str(built / "source"), data_dir=str(moved.parent.parent)
+    )
+    with pytest.raises(exits.UsageError, match=r"lacks records that .* not save: 1\. Use"):
+        pipeline.build_dataset(config)
+    pipeline.build_dataset(dataclasses.replace(config, overwrite=True))
+    assert _ids(moved) == ids
 
 
 def test_without_the_source_a_shard_of_which_nothing_is_left_is_gone(moved):
