@@ -84,7 +84,7 @@ def say_other_flags(config: BuildConfig) -> None:
     if changed:
         print(
             f"{config.directory} was built with another {' and another '.join(changed)}. If that "
-            "makes a difference, it is replaced with --overwrite alone."
+            "makes a difference, only --overwrite replaces it."
         )
 
 

@@ -19,11 +19,11 @@ TITLES = {
     "auc": "ROC AUC",
 }
 FACTS = ("model", "parameters", "px", "epochs", "time", "images/s", "memory")
-APART = "They were tested on {} test sets. Numbers are compared within each alone."
+APART = "They were tested on {} test sets. Only numbers of the same test set are compared."
 LEGEND = (
-    "* the best, by more than noise. ~ not to be told from the best. In brackets: 95 % intervals, "
-    "as wide as a bootstrap over the groups of the test set says; those of differences are of the "
-    "same draws."
+    "* the best, by more than noise. ~ cannot be told from the best. In brackets: 95 % intervals, "
+    "as wide as a bootstrap over the groups of the test set says; whether two runs differ is "
+    "judged on the same draws of it."
 )
 _MISSING = "\N{EN DASH}"
 

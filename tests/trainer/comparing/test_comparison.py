@@ -35,7 +35,7 @@ def test_the_best_of_a_metric_comes_first(compared):
 
 def test_test_sets_are_kept_apart_with_a_word(compared):
     text = compared[2]
-    assert text.startswith("They were tested on 2 test sets. Numbers are compared within each")
+    assert text.startswith("They were tested on 2 test sets. Only numbers of the same test set")
     assert "faces 1.0.0, label, split test: 400 examples in 200 groups (plan 00000000" in text
     assert "cifake 1.0.0, label, split test: 100 examples in 50 groups (plan 00000000" in text
 
