@@ -30,6 +30,7 @@ setuptools.setup(
     install_requires=[
         "absl-py>=2.3",
         "apache-beam>=2.76",
+        "av>=18.1,<19",  # FFmpeg: shrinks pictures, decodes videos; alike on every processor
         "google-crc32c>=1.7",
         "grpcio>=1.67",  # Beam speaks it; asks whether a job server answers
         "h5py>=3.14",
@@ -48,14 +49,12 @@ setuptools.setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         "faces": [  # videos, and the faces in them
-            "av>=18.1,<19",  # FFmpeg; conversions that are the same on every processor
             "dlib-bin>=20",
             "opencv-python-headless>=5,<6",  # runs YuNet
         ],
         "app": ["flask>=3.1"],  # the page that judges a picture
         "kaggle": ["kagglehub>=1,<2"],  # resumes downloads; knows KAGGLE_API_TOKEN since 1.0
         "test": [
-            "av>=18.1,<19",
             "dlib-bin>=20",  # finds the faces of the painted sample
             "hypothesis>=6.140",
             "mypy>=1.18",

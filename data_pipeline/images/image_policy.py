@@ -21,9 +21,15 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from data_pipeline.images import colour_modes, jpeg_completeness, jpeg_structure, silence
+from data_pipeline.images import (
+    colour_modes,
+    jpeg_completeness,
+    jpeg_structure,
+    shrinking,
+    silence,
+)
 
-POLICY_VERSION = 2  # part of the plan's digest; changes when the output for any input changes
+POLICY_VERSION = 3  # part of the plan's digest; changes when the output for any input changes
 MAX_BYTES = 64 << 20  # 64 MiB of a file
 MAX_PIXELS = 64_000_000  # 256 MB while Pillow holds them
 MAX_SIDE = 65_500  # pixels; libjpeg encodes no more
@@ -314,6 +320,5 @@ def _to_rgb_within(image: Image.Image, image_size: int) -> Image.Image:
     # A JPEG's decoder shrinks by 2, 4 or 8 as it decodes; it leaves a factor of two or more to
     # the filter, so that JPEGs look as if they had been scaled like all other formats.
     drafted = image.draft(None, tuple(2 * side for side in target))
-    box = drafted[1] if drafted else None
-    filtered = Image.Resampling.LANCZOS
-    return colour_modes.to_rgb(image).resize(target, filtered, box, reducing_gap=3.0)
+    source = drafted[1][2:] if drafted else None
+    return shrinking.shrink(colour_modes.to_rgb(image), target, source)

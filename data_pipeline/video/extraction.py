@@ -26,7 +26,7 @@ from data_pipeline.video.face_archive import Stored
 from data_pipeline.video.face_search import Options, Rejection
 from tfrecords import exits
 
-FACES_VERSION = 1  # changes when the faces of any video change
+FACES_VERSION = 2  # changes when the faces of any video change
 VIDEO_SECONDS = 2.0  # about what the search in one video takes
 BATCH_VIDEOS = 8  # at least, if there are as many; the unit of work
 
@@ -79,12 +79,12 @@ def checked_options(
       MachineError: a package is not installed.
     """
     is_dlib = face_detector == faces.DLIB
-    for package in ("av", "dlib" if is_dlib else "cv2"):
-        if importlib.util.find_spec(package) is None:
-            raise exits.MachineError(
-                f"Videos need the package {package}, which is not installed. "
-                "Install it: pip install -e .[faces]"
-            )
+    package = "dlib" if is_dlib else "cv2"
+    if importlib.util.find_spec(package) is None:
+        raise exits.MachineError(
+            f"Videos need the package {package}, which is not installed. "
+            "Install it: pip install -e .[faces]"
+        )
     digest = ""
     if not is_dlib:
         try:

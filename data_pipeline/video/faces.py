@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from data_pipeline.images import image_policy
+from data_pipeline.images import image_policy, shrinking
 
 DLIB = "dlib"
 YUNET = "yunet:"  # followed by the path of its model
@@ -95,7 +95,7 @@ def crop(pixels: Pixels, box: Box, margin: float, size: int) -> bytes:
     top = min(max((box.top + box.bottom - side) // 2, 0), height - side)
     image = Image.fromarray(np.ascontiguousarray(pixels[top : top + side, left : left + side]))
     if side > size:
-        image = image.resize((size, size), Image.Resampling.LANCZOS)
+        image = shrinking.shrink(image, (size, size))
     buffer = io.BytesIO()
     image.save(
         buffer,

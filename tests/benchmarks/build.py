@@ -1,8 +1,9 @@
 """The build beside a bare process pool and its peers: python -m tests.benchmarks.build --help.
 
 Painted JPEGs of 500x375, shrunk to 256 pixels; with `--pixels=256x256` nothing is to be shrunk. The
-pool only reads, decodes, resizes and encodes, and keeps nothing. All of them are whole commands;
-how long each takes for a few images is shown apart, as its start.
+pool only reads, decodes, resizes and encodes, by Pillow, and keeps nothing; a second one resizes by
+the scaler that the build uses. All of them are whole commands; how long each takes for a few images
+is shown apart, as its start.
 """
 
 import argparse
@@ -29,6 +30,7 @@ def commands(
     places = [str(source), str(output), str(workers)]
     found = {
         POOL: [*peer, "pool", *places],
+        "the same with our scaler": [*peer, "scaler", *places],
         OURS: build_command(source, output, workers),
         "tfds.core.BeamBasedBuilder": [*peer, "tfds", *places],
     }

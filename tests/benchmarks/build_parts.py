@@ -101,6 +101,7 @@ def _one_image() -> dict[str, float]:
     calls = {
         "500x375: decoded": lambda data: Image.open(io.BytesIO(data)).load(),
         "500x375: decoded, resized, encoded": build_peers.shrunk,
+        "500x375: the same with our scaler": build_peers.shrunk_by_scaler,
         "500x375: stored": lambda data: image_policy.store(data, build_peers.SIZE),
         "500x375: looked at and stored": lambda data: appearance.look(data, build_peers.SIZE),
     }

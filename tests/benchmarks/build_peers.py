@@ -1,26 +1,42 @@
 """What `build` is measured against, each a command of its own.
 
-python -m tests.benchmarks.build_peers pool|tfds SOURCE OUTPUT WORKERS
+python -m tests.benchmarks.build_peers pool|scaler|tfds SOURCE OUTPUT WORKERS
 """
 
 import io
 import multiprocessing
 import pathlib
 import sys
+from collections.abc import Callable
 
 from PIL import Image
+
+from data_pipeline.images import shrinking
 
 SIZE, QUALITY = 256, 95  # as the build has them by default
 
 
 def shrunk(data: bytes) -> bytes:
-    """Does with a photograph what the image policy does with it, and nothing else."""
+    """Does with a photograph what the image policy does with it, by Pillow alone."""
+    image, target, box = _opened(data)
+    return _encoded(image.resize(target, Image.Resampling.LANCZOS, box, reducing_gap=3.0))
+
+
+def shrunk_by_scaler(data: bytes) -> bytes:
+    """Does the same by the scaler that the image policy uses."""
+    image, target, box = _opened(data)
+    return _encoded(shrinking.shrink(image, target, box and box[2:]))
+
+
+def _opened(data: bytes) -> tuple[Image.Image, tuple[int, int], tuple | None]:
     image = Image.open(io.BytesIO(data))
     scale = SIZE / min(image.size)
-    target = tuple(round(side * scale) for side in image.size)
+    target = round(image.width * scale), round(image.height * scale)
     drafted = image.draft(None, (2 * target[0], 2 * target[1]))
-    box = drafted[1] if drafted else None
-    image = image.resize(target, Image.Resampling.LANCZOS, box, reducing_gap=3.0)
+    return image, target, drafted[1] if drafted else None
+
+
+def _encoded(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=QUALITY, subsampling=0)
     return file.getvalue()
@@ -30,10 +46,14 @@ def _shrink(path: pathlib.Path) -> int:
     return len(shrunk(path.read_bytes()))
 
 
-def pool(source: pathlib.Path, workers: int) -> None:
+def _shrink_by_scaler(path: pathlib.Path) -> int:
+    return len(shrunk_by_scaler(path.read_bytes()))
+
+
+def pool(source: pathlib.Path, workers: int, shrink: Callable[[pathlib.Path], int]) -> None:
     """The limit: reads, decodes, resizes, encodes, and forgets."""
     with multiprocessing.Pool(workers) as processes:
-        sizes = processes.map(_shrink, sorted(source.rglob("*.jpg")), chunksize=16)
+        sizes = processes.map(shrink, sorted(source.rglob("*.jpg")), chunksize=16)
     print(f"{len(sizes)} images, {sum(sizes)} bytes")
 
 
@@ -56,8 +76,9 @@ def tfds(source: pathlib.Path, output: pathlib.Path, workers: int) -> None:
 
 
 def main(name: str, source: str, output: str, workers: str) -> None:
-    if name == "pool":
-        pool(pathlib.Path(source), int(workers))
+    if name != "tfds":
+        shrink = _shrink if name == "pool" else _shrink_by_scaler
+        pool(pathlib.Path(source), int(workers), shrink)
     else:
         tfds(pathlib.Path(source), pathlib.Path(output), int(workers))
 

@@ -189,9 +189,7 @@ def _checked(face_detector):
     )
 
 
-@pytest.mark.parametrize(
-    ("package", "face_detector"), [("av", "dlib"), ("dlib", "dlib"), ("cv2", "yunet:x.onnx")]
-)
+@pytest.mark.parametrize(("package", "face_detector"), [("dlib", "dlib"), ("cv2", "yunet:x.onnx")])
 def test_without_a_package_the_command_that_installs_it_is_named(
     monkeypatch, package, face_detector
 ):
