@@ -39,7 +39,7 @@ def paint(lines_of_runs: dict[str, list[dict[str, Any]]]) -> np.ndarray:
                 linewidth=1.3,
             )
         panel.set_title(title, loc="left", color=plots.INK, fontsize=9)
-        plots.plain(panel)
+        plots.ruled(panel)
     for panel in figure.axes[2:]:
         panel.set_xlabel("epochs", color=plots.INK, fontsize=8)
     legend = figure.legend(

@@ -69,6 +69,7 @@ def paint(
         label = "\u200b" + plots.short(class_names[index], 16)  # a name that begins with _ too
         look: dict[str, Any] = {"color": color, "label": label, "linewidth": 1.5}
         of_classes.hist(of_class, 2 * BINS, range=(0, 1), weights=shares, histtype="step", **look)
+    of_classes.margins(y=0.25)  # room for the legend
     of_classes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g %%"))
     of_classes.set_title("Images of each class", **_TITLE)
     for text in of_classes.legend(frameon=False, fontsize=8, loc="upper center").get_texts():
@@ -81,9 +82,7 @@ def paint(
         panel.axvline(threshold, color=plots.TRAIN_COLOR, linewidth=0.6)
         panel.set_xlabel(f"predicted probability of {name}", parse_math=False, **_LABEL)
     for panel in (of_roc, of_classes, of_bins):
-        panel.grid(color=plots.GRID_COLOR, linewidth=0.6)
-        panel.set_axisbelow(True)
-        plots.plain(panel)
+        plots.ruled(panel)
     return plots.render(figure)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
@@ -19,7 +18,7 @@ SUGGESTION_COLOR = "#12805c"
 GRID_INCHES = 9.0  # as wide as the report, so that captions keep their size
 NAMED_CLASSES = 20  # of a confusion matrix; more would take gigabytes of pixels
 INK = "#3d4450"
-GRID_COLOR = "#e3e6ea"
+_GRID_COLOR = "#e3e6ea"
 _STYLE: dict[str, Any] = {"color": INK, "fontsize": 9}
 
 
@@ -33,7 +32,7 @@ def curves(lines: list[dict[str, Any]]) -> np.ndarray:
     panels = figure.subplots(2, 2, sharex=True).ravel()
     names = ("loss", "accuracy", "auc", "learning_rate")
     titles = ("Loss", "Accuracy", "ROC AUC of the validation", "Learning rate")
-    ends = _ends_of_phases(lines)
+    ends, rates = _ends_of_phases(lines), panels[3]
     for panel, name, title in zip(panels, names, titles, strict=True):
         for split, color in (("train", TRAIN_COLOR), ("validation", VALIDATION_COLOR)):
             points = [
@@ -41,6 +40,8 @@ def curves(lines: list[dict[str, Any]]) -> np.ndarray:
                 for line in lines
                 if line["split"] == split and line.get(name) is not None
             ]
+            if panel is rates and ends:  # nothing has no place on an axis of decades
+                points = [(step, rate) for step, rate in points if rate > 0]
             if points:
                 marker = "o" if split == "validation" else None
                 panel.plot(
@@ -53,11 +54,10 @@ def curves(lines: list[dict[str, Any]]) -> np.ndarray:
         for end in ends:
             panel.axvline(end, color=TRAIN_COLOR, linewidth=1, linestyle=":")
         panel.set_title(title, loc="left", **_STYLE)
-        panel.grid(color=GRID_COLOR, linewidth=0.6)
-        panel.set_axisbelow(True)
-        plain(panel)
+        ruled(panel)
     if ends:  # the rates of fine-tuning are a small share of the head's
-        _over_decades(panels[3], lines)
+        rates.set_yscale("log")
+        rates.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
     for panel in panels[2:]:
         panel.set_xlabel("steps", color=INK, fontsize=8)
     panels[0].legend(frameon=False, fontsize=8)
@@ -71,14 +71,6 @@ def _ends_of_phases(lines: list[dict[str, Any]]) -> list[int]:
         for line, after in itertools.pairwise(of_phases)
         if line["phase"] != after["phase"]
     ]
-
-
-def _over_decades(panel: Axes, lines: list[dict[str, Any]]) -> None:
-    """Shows four powers of ten; a cosine falls to nothing, which has no place on such an axis."""
-    highest = max((line.get("learning_rate", 0.0) for line in lines), default=0.0) or 1.0
-    panel.set_yscale("log")
-    panel.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
-    panel.set_ylim(highest / 1e4, 2 * highest)
 
 
 def learning_rates(
@@ -107,7 +99,7 @@ def learning_rates(
     panel.set_xlabel("learning rate", **_STYLE)
     panel.set_title("Training loss while the learning rate rises", loc="left", **_STYLE)
     panel.legend(frameon=False, fontsize=8, loc="upper left")
-    plain(panel)
+    ruled(panel)
     return render(figure)
 
 
@@ -179,6 +171,13 @@ def plain(panel: Any) -> None:
     for side in panel.spines.values():
         side.set_visible(False)
     panel.tick_params(colors=INK, labelsize=8, length=0)
+
+
+def ruled(panel: Any) -> None:
+    """Puts faint lines in their place, by which values can be read."""
+    plain(panel)
+    panel.grid(color=_GRID_COLOR, linewidth=0.6)
+    panel.set_axisbelow(True)
 
 
 def render(figure: matplotlib.figure.Figure) -> np.ndarray:
