@@ -51,7 +51,13 @@ def start(tmp_path):
 
     def call(*arguments, script=SCRIPT, **environment):
         path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path, "NOTES": str(tmp_path / "note"), **environment}
+        # Without what may choose the interpreter of these tests, or be a job that they are part of.
+        outer = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("PYTHON", "PORT") and not name.startswith("SLURM_")
+        }
+        environment = {**outer, "PATH": path, "NOTES": str(tmp_path / "note"), **environment}
         done = subprocess.run(
             ["bash", str(script), *arguments],
             env=environment,
