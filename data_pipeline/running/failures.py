@@ -9,6 +9,8 @@ from tfrecords import exits
 
 _TOLD = re.compile(r"^tfrecords\.exits\.(\w+): (.+)$", re.MULTILINE)
 _STEP = re.compile(r" \[while running '.*", re.DOTALL)
+_UNFETCHED = re.compile(r"^Unable to fetch remote .+? at (https?://\S+):")
+_NO_JAR = re.compile(r'^Unable to parse jar URL "(.+?)"')
 _LOST = re.compile(r"failed in state \w+: (.*)")
 _FULL = ("[Errno 28]", "[Errno 122]")  # no space left, quota exceeded
 _BROKEN = "[Errno 5]"  # input or output failed
@@ -41,6 +43,17 @@ def explained(error: Exception, data_dir: str) -> Exception:
         return exits.MachineError(
             "The runner needs Java 11 or 17, and there is no java on the PATH. "
             "Install it (Debian: apt install openjdk-17-jre-headless)."
+        )
+    if fetched := _UNFETCHED.search(text):
+        return exits.MachineError(
+            f"Beam cannot fetch what the runner needs, {fetched[1]}. Is there a network? A jar "
+            "that is here already is named with --flink_job_server_jar or --spark_job_server_jar "
+            "after the --."
+        )
+    if jar := _NO_JAR.search(text):
+        return exits.UsageError(
+            f"--flink_job_server_jar and --spark_job_server_jar, after the --, must name a file. "
+            f"Received: {jar[1]}."
         )
     if _BROKEN in text:
         return exits.MachineError(

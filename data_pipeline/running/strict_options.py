@@ -1,5 +1,6 @@
 """Options of Apache Beam, read strictly: Beam itself passes over those that it does not know."""
 
+import dataclasses
 import difflib
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -8,6 +9,7 @@ from apache_beam.options import pipeline_options
 from apache_beam.runners import runner
 from apache_beam.runners.portability import portable_runner
 
+from data_pipeline.config import BuildConfig
 from tfrecords import exits
 
 
@@ -90,8 +92,11 @@ def _refuse_unknown(parser: Any, flags: Sequence[str]) -> None:
     known, unknown = parser.parse_known_args(flags)
     if not unknown:
         return
+    first = unknown[0].partition("=")[0]
+    if first.removeprefix("--") in {field.name for field in dataclasses.fields(BuildConfig)}:
+        _refuse(f"{first} is a flag of the build. Put it before the --.")
     names = [f"--{name}" for name in vars(known)]
-    close = difflib.get_close_matches(unknown[0].partition("=")[0], names, n=1)
+    close = difflib.get_close_matches(first, names, n=1)
     _refuse(f"unknown: {' '.join(unknown)}." + (f" Did you mean {close[0]}?" if close else ""))
 
 

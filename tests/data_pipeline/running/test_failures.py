@@ -29,6 +29,21 @@ RuntimeError: tfrecords.exits.MachineError: A worker ... [while running 'ScanFil
             "command again to go on.",
         ),
         (
+            RuntimeError(
+                "Unable to fetch remote job server jar at https://x/y.jar: HTTP Error 404"
+            ),
+            exits.MachineError,
+            "Beam cannot fetch what the runner needs, https://x/y.jar. Is there a network? A jar "
+            "that is here already is named with --flink_job_server_jar or --spark_job_server_jar "
+            "after the --.",
+        ),
+        (
+            ValueError('Unable to parse jar URL "/no.jar". If using a full URL, make sure that'),
+            exits.UsageError,
+            "--flink_job_server_jar and --spark_job_server_jar, after the --, must name a file. "
+            "Received: /no.jar.",
+        ),
+        (
             FileNotFoundError(2, "No such file or directory", "java"),
             exits.MachineError,
             "The runner needs Java 11 or 17, and there is no java on the PATH. "

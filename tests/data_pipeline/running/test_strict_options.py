@@ -25,6 +25,7 @@ def test_options_of_beam_and_its_runners_are_legal(flags):
         (["--direct_num_worker=2"], r"unknown: --direct_num_worker=2\. Did you mean --direct_num_"),
         (["--runner=FnApiRunner", "--zyx", "3"], r"those after the --: unknown: --zyx 3\.$"),
         (["faces"], r"unknown: faces\."),
+        (["--seed=3"], r"--seed is a flag of the build\. Put it before the --\."),
         (["--direct_num_workers=two"], "invalid int value: 'two'"),
         (["--runner=Foo"], "Unexpected pipeline runner: Foo"),
         (["--runner=os.Foo"], "no attribute 'Foo'"),
