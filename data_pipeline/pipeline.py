@@ -138,6 +138,7 @@ def _dry_run(config: BuildConfig, listing: Listing) -> None:
 
 
 def _plan(config: BuildConfig, survey: Survey) -> plan.Plan:
+    refusals.check_images(survey)
     planned = plan.make(
         survey.scanned,
         plan.Options(

@@ -13,6 +13,25 @@ from data_pipeline.survey import Survey
 from tfrecords import exits
 
 
+def check_images(survey: Survey) -> None:
+    """Refuses a source of which no image is left, and says why.
+
+    Raises:
+      DataError: there is none.
+    """
+    if not survey.scanned:
+        raise exits.DataError(
+            f"No usable image is left. Of {survey.num_listed:,} files: {_lost(survey.rejects)}."
+        )
+
+
+def _lost(rejects: Sequence[Reject]) -> str:
+    if not rejects:
+        return "rejected 0"
+    first = f"{plain(rejects[0].image_id)}: {plain(rejects[0].detail)}"
+    return f"rejected {len(rejects):,} ({console.reasons(rejects)}; {first})"
+
+
 def check_classes(config: BuildConfig, planned: plan.Plan, survey: Survey) -> None:
     """Refuses a class without examples, and says where they have gone.
 
@@ -23,11 +42,7 @@ def check_classes(config: BuildConfig, planned: plan.Plan, survey: Survey) -> No
     for target, info in survey.listing.targets.items():
         for name in info.class_names:
             if not any(split[target][name] for split in by_split.values()):
-                rejects = (*planned.rejects, *survey.rejects)
-                lost = f"rejected {len(rejects):,}"
-                if rejects:
-                    first = f"{plain(rejects[0].image_id)}: {plain(rejects[0].detail)}"
-                    lost += f" ({console.reasons(rejects)}; {first})"
+                lost = _lost((*planned.rejects, *survey.rejects))
                 raise exits.DataError(
                     f"No usable image is left of class {name!r} of target {target!r}. A class "
                     f"needs examples. Of {survey.num_listed:,} files of all classes: {lost}, exact "

@@ -89,4 +89,6 @@ def test_disjoint_splits_leave_out_of_training_what_is_tested(make_config, tmp_p
         "validation": 1,
         "test": 2,
     }
-    assert "Rejected: 2 (leak 2)." in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "They are left out of the split that is named first." in printed
+    assert "Rejected: 2 (leak 2)." in printed

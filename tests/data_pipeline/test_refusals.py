@@ -31,6 +31,17 @@ def test_a_class_without_a_usable_image_is_named(make_config, tmp_path):
     )
 
 
+def test_a_source_without_a_usable_image_says_why(make_config, tmp_path):
+    for path in (tmp_path / "source").rglob("*.jpg"):
+        path.write_text("no image")
+    with pytest.raises(exits.DataError) as refused:
+        pipeline.build_dataset(make_config(max_reject_fraction=1))
+    assert str(refused.value) == (
+        "No usable image is left. Of 12 files: rejected 12 (not_an_image 12; fake/001.jpg: begins "
+        "with b'no image')."
+    )
+
+
 def test_more_conflicts_of_labels_than_allowed_are_refused_before_anything_is_written(
     make_config, tmp_path, monkeypatch
 ):
