@@ -37,6 +37,15 @@ exit "$CODE"
 """
 
 
+def _outer():
+    """Returns the variables of the tests, less those that a script takes for its own."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHON", "PORT") and not name.startswith("SLURM_")
+    }
+
+
 def _program(path, text):
     path.write_text(text)
     path.chmod(0o755)
@@ -51,13 +60,7 @@ def start(tmp_path):
 
     def call(*arguments, script=SCRIPT, **environment):
         path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-        # Without what may choose the interpreter of these tests, or be a job that they are part of.
-        outer = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("PYTHON", "PORT") and not name.startswith("SLURM_")
-        }
-        environment = {**outer, "PATH": path, "NOTES": str(tmp_path / "note"), **environment}
+        environment = {**_outer(), "PATH": path, "NOTES": str(tmp_path / "note"), **environment}
         done = subprocess.run(
             ["bash", str(script), *arguments],
             env=environment,
@@ -139,7 +142,7 @@ exit 75
     notes = tmp_path / "notes"
     process = subprocess.Popen(
         ["bash", str(SCRIPT), "2"],
-        env={**os.environ, "PYTHON": str(tmp_path / "python"), "NOTES": str(notes)},
+        env={**_outer(), "PYTHON": str(tmp_path / "python"), "NOTES": str(notes)},
         start_new_session=True,
     )
     try:
