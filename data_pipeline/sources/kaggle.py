@@ -77,7 +77,7 @@ def _kagglehub(remote: Remote, by_hand: str) -> types.ModuleType:
     except ImportError as error:
         raise exits.MachineError(
             f"--source={SOURCE} fetches {remote.url}, and needs the package kagglehub for it "
-            f"({error.name} is not installed). Install it: pip install -e .[kaggle]\n{by_hand}"
+            f"({error.name} is not installed). Install it: pip install -e '.[kaggle]'\n{by_hand}"
         ) from None
     return kagglehub
 

@@ -83,7 +83,7 @@ def checked_options(
     if importlib.util.find_spec(package) is None:
         raise exits.MachineError(
             f"Videos need the package {package}, which is not installed. "
-            "Install it: pip install -e .[faces]"
+            "Install it: pip install -e '.[faces]'"
         )
     digest = ""
     if not is_dlib:

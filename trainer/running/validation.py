@@ -4,6 +4,8 @@ from trainer.reporting import dashboards, events
 from trainer.running import alarms, phases, pulse, schedules
 from trainer.running.run import Run
 
+_OF_THE_FIRST = " If later epochs do not overcome it, the report says so at its top."
+
 
 def validate(run: Run, phase: phases.Phase, log: events.EventLog) -> None:
     """Validates the weights as they are, says and logs it, and keeps them if they are the best."""
@@ -34,9 +36,10 @@ def validate(run: Run, phase: phases.Phase, log: events.EventLog) -> None:
         global_step,
     )
     _lower_rate_on_plateau(run)
-    for alarm in alarms.find(log.validations()):
+    found = alarms.find(log.validations())
+    for alarm in found:
         if alarm.step == global_step:
-            print(f"ALARM: {alarm.text}.", flush=True)
+            print(f"ALARM: {alarm.text}.{_OF_THE_FIRST if alarm is found[0] else ''}", flush=True)
             log.text("validation", "alarm", global_step, alarm.text)
 
 

@@ -65,7 +65,7 @@ def test_without_the_package_there_is_its_install_line_and_a_way_without(monkeyp
         "--source=kaggle fetches "
         "https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces/versions/2, and needs the "
         "package kagglehub for it (kagglehub is not installed). Install it: "
-        "pip install -e .[kaggle]",
+        "pip install -e '.[kaggle]'",
         "Or download it with a browser, put the archive to "
         "data/downloads/140k-real-and-fake-faces.zip, and type:",
         "COMMAND",
