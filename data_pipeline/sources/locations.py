@@ -82,7 +82,8 @@ class File:
 
     def read(self) -> bytes:
         """Reads the file."""
-        return pathlib.Path(self.path).read_bytes()
+        with open(self.path, "rb", buffering=0) as file:  # noqa: PTH123  # pathlib takes twice as long
+            return file.read()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
