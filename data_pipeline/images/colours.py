@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import itertools
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,8 @@ def of_thumbnail(thumbnail: Image.Image, grey: Image.Image) -> Colours:
       thumbnail: RGB, fewer than 65,536 pixels.
       grey: the same as L.
     """
-    counts = np.array([*thumbnail.histogram(), *grey.histogram()]).reshape(len(CHANNELS), -1)
+    histograms = itertools.chain(thumbnail.histogram(), grey.histogram())
+    counts = np.fromiter(histograms, np.int64).reshape(len(CHANNELS), -1)
     means = counts @ _VALUES / counts[0].sum()
     red, green, blue, luma = (round(float(mean), 1) for mean in means)
     bins = counts.reshape(len(CHANNELS), BINS, -1).sum(axis=2)

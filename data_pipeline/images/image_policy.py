@@ -265,7 +265,7 @@ def _see(data: bytes, image_size: int, alike: JpegSettings | None) -> Seen:
     opened = _open(data)
     if opened.header.format == "JPEG":
         return _see_jpeg(data, opened, image_size, alike)
-    return _encoded(opened, image_size, alike)
+    return _encoded(opened, image_size, alike, is_repaired=False)
 
 
 def _see_jpeg(data: bytes, opened: _Opened, image_size: int, alike: JpegSettings | None) -> Seen:
@@ -281,9 +281,7 @@ def _see_jpeg(data: bytes, opened: _Opened, image_size: int, alike: JpegSettings
         stored = Stored(data, size[0], size[1], not is_repaired, is_repaired)
         seen = Seen(opened.header, stored, colour_modes.to_rgb(opened.image))
     else:
-        seen = _encoded(opened, image_size, alike)
-        stored = dataclasses.replace(seen.stored, is_repaired=is_repaired)
-        seen = dataclasses.replace(seen, stored=stored)
+        seen = _encoded(opened, image_size, alike, is_repaired)
     if not is_repaired and jpeg_completeness.is_cut(segments, opened.image):
         raise _cut(data)
     return seen
@@ -300,7 +298,9 @@ def _cut(data: bytes) -> _RefusedError:
     return _RefusedError(Reason.TRUNCATED, f"{len(data):,} bytes, and the picture goes on")
 
 
-def _encoded(opened: _Opened, image_size: int, alike: JpegSettings | None) -> Seen:
+def _encoded(
+    opened: _Opened, image_size: int, alike: JpegSettings | None, is_repaired: bool
+) -> Seen:
     image = _to_rgb_within(opened.image, image_size)
     transposition = _TRANSPOSITIONS[opened.orientation]
     image = image if transposition is None else image.transpose(transposition)
@@ -308,7 +308,7 @@ def _encoded(opened: _Opened, image_size: int, alike: JpegSettings | None) -> Se
     file = io.BytesIO()
     image.info.clear()  # the encoder would write its comment
     image.save(file, "JPEG", quality=settings.quality, subsampling=settings.subsampling)
-    stored = Stored(file.getvalue(), image.width, image.height, False, False)
+    stored = Stored(file.getvalue(), image.width, image.height, False, is_repaired)
     return Seen(opened.header, stored, image)
 
 
