@@ -84,7 +84,8 @@ def arrange(found: Sequence[Entry], source: os.PathLike[str]) -> Arrangement:
             others.append(inner)
         else:
             placed.append(Placed(inner, inner.location, *place))
-    return Arrangement(tuple(placed), tuple(others), tuple(_notes(found, below, depths)))
+    notes = [*_notes(found, below, depths), *([] if placed else _hindrances(found))]
+    return Arrangement(tuple(placed), tuple(others), tuple(notes))
 
 
 def _tree(found: Sequence[Entry]) -> _Tree:
@@ -230,6 +231,12 @@ def _notes(found: Sequence[Entry], tree: _Tree, depths: Mapping[str, int]) -> It
     linked = [entry.path for entry in found if entry.reason == entries.LINKED_FOLDER]
     if linked:
         yield f"Links to folders are not followed: {_listed(linked)}."
+    archives = entries.archives(found)
+    if archives:
+        yield (
+            f"Archives in the source are not opened: {_listed(archives)}. Unpack them, or name one "
+            "with --source."
+        )
     closed = [entry.path for entry in found if entry.reason == references.UNREADABLE_FOLDER]
     if closed:
         yield f"Folders that cannot be read are left out: {_listed(closed)}."
@@ -242,6 +249,14 @@ def _notes(found: Sequence[Entry], tree: _Tree, depths: Mapping[str, int]) -> It
     beside = [name for name in tree if depths and name not in depths]
     if beside:
         yield f"Folders beside the splits are left out: {_listed(sorted(beside))}."
+
+
+def _hindrances(found: Sequence[Entry]) -> Iterator[str]:
+    """Yields why there may be no folders where there are files."""
+    unread = [entry for entry in found if entry.location is None]
+    if unread:
+        first = f"{references.plain(unread[0].path)}: {unread[0].detail}"
+        yield f"Files that cannot be read: {len(unread):,}, such as {first}."
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ import pathlib
 import stat
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Self
 
 from data_pipeline.images import image_policy
@@ -103,6 +103,11 @@ def _unreadable(source: pathlib.Path, error: Exception) -> exits.DataError:
 def _begins_as_archive(source: pathlib.Path) -> bool:
     with source.open("rb") as file:
         return file.read(len(MEMBER_SIGNATURE)) == MEMBER_SIGNATURE
+
+
+def archives(found: Iterable[Entry]) -> list[str]:
+    """Returns the paths of zip archives among files, which are not opened."""
+    return [entry.path for entry in found if entry.path.lower().endswith(".zip")]
 
 
 def named(

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+from data_pipeline import references
 from data_pipeline.references import Listing, Video
 from data_pipeline.sources import dfdc as dfdc_files
 from data_pipeline.sources import entries
@@ -22,16 +23,21 @@ def dfdc(source: pathlib.Path | None, options: SourceOptions) -> Listing:
     source = needed(source, "dfdc")
     found = entries.find(source, videos.MAX_MEMBER_BYTES, None)
     listed, rejects = dfdc_files.videos(found)
+    packed = entries.archives(found)
     if not listed:
         raise exits.DataError(
             f"--source={source} must hold {dfdc_files.METADATA} and the videos that it names, as "
             f"in dfdc_train_part_0. Received: {len(found):,} files, no such video."
+            + (f" Unpack {references.plain(packed[0])}." if packed else "")
         )
     return Listing(
         references=tuple(sorted(listed, key=lambda video: video.image_id)),
         rejects=tuple(rejects),
         targets={schema.LABEL: labels.LABEL_TARGET},
-        notes=dfdc_files.notes(rejects),
+        notes=(
+            *dfdc_files.notes(rejects),
+            *([f"Archives in the source are not opened: {len(packed):,}."] if packed else []),
+        ),
     )
 
 

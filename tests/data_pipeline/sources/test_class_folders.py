@@ -153,6 +153,21 @@ def test_folders_that_cannot_be_read_are_spoken_of():
     assert arranged.notes == ("Folders that cannot be read are left out: real/x.",)
 
 
+def test_archives_are_named_where_class_folders_are_missed():
+    arranged = _arrange("Archive.ZIP", "README.md")
+    assert arranged.notes == (
+        "Archives in the source are not opened: Archive.ZIP. Unpack them, or name one with "
+        "--source.",
+    )
+
+
+def test_files_that_cannot_be_read_are_named_where_class_folders_are_missed():
+    found = [Entry(f"real/{index}.jpg", None, "unreadable", "encrypted") for index in range(3)]
+    assert class_folders.arrange(found, "SOURCE").notes == (
+        "Files that cannot be read: 3, such as real/0.jpg: encrypted.",
+    )
+
+
 def test_linked_folders_are_spoken_of():
     found = [
         Entry("fake", None, "linked_folder", "links to folders are not followed"),

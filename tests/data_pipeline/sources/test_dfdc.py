@@ -146,6 +146,19 @@ def test_a_source_without_a_described_video_is_refused(tmp_path):
         videos.dfdc(_write(tmp_path, {"videos": (("a.mp4",), None)}), SourceOptions())
 
 
+def test_parts_that_are_not_unpacked_are_spoken_of(tmp_path):
+    root = _write(tmp_path, WHOLE)
+    packed = root / "dfdc_train_part_01.zip"
+    packed.write_bytes(b"PK")
+    assert videos.dfdc(root, SourceOptions()).notes == (
+        "Archives in the source are not opened: 1.",
+    )
+    (tmp_path / "zips").mkdir()
+    packed.rename(tmp_path / "zips" / packed.name)
+    with pytest.raises(exits.DataError, match=r"no such video\. Unpack dfdc_train_part_01\.zip\."):
+        videos.dfdc(tmp_path / "zips", SourceOptions())
+
+
 def test_it_needs_a_source():
     with pytest.raises(exits.UsageError, match="--layout=dfdc needs --source"):
         videos.dfdc(None, SourceOptions())
