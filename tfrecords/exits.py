@@ -71,7 +71,7 @@ def run(program: Callable[[], object], usage_errors: tuple[type[Exception], ...]
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         program()
-        sys.stdout.flush()
+        _flush()
     except ERRORS as error:
         _leave(error.exit_code, str(error))
     except usage_errors as error:
@@ -140,9 +140,14 @@ def _leave(code: int, message: str) -> NoReturn:
 def _say(message: str) -> None:
     try:
         print(message, file=sys.stderr, flush=True)
-        sys.stdout.flush()
+        _flush()
     except BrokenPipeError:
         _silence_unread()
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # as it is where the command was started with it closed
+        sys.stdout.flush()
 
 
 def _silence_unread() -> bool:
@@ -150,7 +155,8 @@ def _silence_unread() -> bool:
 
     Else Python, which writes what is left in them at its end, would complain.
     """
-    unread = [stream for stream in (sys.stdout, sys.stderr) if _is_unread(stream.fileno())]
+    streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+    unread = [stream for stream in streams if _is_unread(stream.fileno())]
     for stream in unread:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return bool(unread)

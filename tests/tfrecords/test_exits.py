@@ -79,6 +79,14 @@ def test_ctrl_c_leaves_with_75():
     assert leaving.value.code == 75
 
 
+def test_a_command_whose_output_is_closed_ends_as_others_do(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", None)
+    for program, code in ((lambda: None, 0), (lambda: _raise(exits.DataError("bad")), 3)):
+        with pytest.raises(SystemExit) as leaving:
+            exits.run(program)
+        assert leaving.value.code == code
+
+
 def test_a_defect_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         exits.run(lambda: _raise(ZeroDivisionError()))
