@@ -5,6 +5,7 @@ import pathlib
 
 from data_pipeline import console, faults, progress, refusals, scan, spool
 from data_pipeline.config import BuildConfig
+from data_pipeline.images import shrinking
 from data_pipeline.planning import plan
 from data_pipeline.references import UNREADABLE, Facts, Listing, Reject
 from data_pipeline.running import jobs, stages
@@ -93,7 +94,11 @@ def look(
       mark: of the attempt.
       room: where what is stored of them is left.
       earlier: see `scan.Known`.
+
+    Raises:
+      MachineError: a package is not installed.
     """
+    shrinking.check_scaler()
     known = scan.Known(cache, earlier)
     batches = known.missing(listing.references, image_size(config, listing), room)
     num_images = sum(len(batch.references) for batch in batches)

@@ -7,14 +7,30 @@ the same with the vector instructions of any processor.
 """
 
 import functools
+import importlib.util
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from tfrecords import exits
+
 # Where more pixels fall into one, blocks of them are averaged first, and so much is left to the
 # filter: as Pillow's documentation says of its `reducing_gap`, results can hardly be told apart.
 _LEFT_TO_FILTER = 3
+
+
+def check_scaler() -> None:
+    """Checks that the scaler is there, which would be missed when the first picture is shrunk.
+
+    Raises:
+      MachineError: its package is not installed.
+    """
+    if importlib.util.find_spec("av") is None:
+        raise exits.MachineError(
+            "The package av, which shrinks pictures, is not installed. Install what this version "
+            "needs: pip install -e ."
+        )
 
 
 def shrink(

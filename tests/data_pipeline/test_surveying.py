@@ -1,6 +1,7 @@
 """What builds learn of their source, and keep."""
 
 import dataclasses
+import importlib.util
 import json
 import os
 
@@ -8,6 +9,7 @@ import pytest
 
 from data_pipeline import pipeline
 from tests.data_pipeline import painted
+from tfrecords import exits
 
 
 def _damage(source, numbers):
@@ -103,3 +105,9 @@ def test_a_limit_takes_rejects_in_proportion(make_config, tmp_path, capsys):
     assert built.manifest.rejects == {"no_class": built.manifest.listed - 6}
     printed = capsys.readouterr().out
     assert f"tiny: 132 files found. {built.manifest.listed} are taken." in printed
+
+
+def test_without_the_scaler_no_picture_is_called_corrupt(make_config, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(exits.MachineError, match=r"The package av, .* is not installed\. Install"):
+        pipeline.build_dataset(make_config())
