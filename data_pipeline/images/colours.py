@@ -38,8 +38,8 @@ def of_thumbnail(thumbnail: Image.Image, grey: Image.Image) -> Colours:
     """
     histograms = itertools.chain(thumbnail.histogram(), grey.histogram())
     counts = np.fromiter(histograms, np.int64).reshape(len(CHANNELS), -1)
-    means = counts @ _VALUES / counts[0].sum()
-    red, green, blue, luma = (round(float(mean), 1) for mean in means)
+    means = counts @ _VALUES / (thumbnail.width * thumbnail.height)
+    red, green, blue, luma = (round(mean, 1) for mean in means.tolist())
     bins = counts.reshape(len(CHANNELS), BINS, -1).sum(axis=2)
     packed = base64.b64encode(bins.astype(">u2").tobytes()).decode()
     return Colours(red, green, blue, luma, packed)

@@ -1,6 +1,6 @@
 """The child in which images are opened; see `isolation`."""
 
-from data_pipeline.images import image_policy, inspection
+from data_pipeline.images import image_policy, inspection, silence
 from data_pipeline.images.image_policy import Reason, Rejection
 from data_pipeline.isolation import child
 
@@ -16,4 +16,5 @@ PROGRAM = child.Program(
 )
 
 if __name__ == "__main__":
-    child.main(PROGRAM)
+    with silence.PILLOW:  # once: each time takes as long as to hash an image
+        child.main(PROGRAM)

@@ -61,7 +61,7 @@ def signature(grey: npt.NDArray[np.uint8]) -> str:
     mirrored = pixels[:, ::-1]
     coarse = [_differences(pixels, *_COARSE), _differences(mirrored, *_first(_COARSE))]
     fine = [_differences(pixels, *_FINE), _differences(mirrored, *_first(_FINE))]
-    if (np.abs(fine[0][WHOLE]) > CLEAR).mean() < MIN_CLEAR:
+    if np.count_nonzero(np.abs(fine[0][WHOLE]) > CLEAR) < MIN_CLEAR * fine[0][WHOLE].size:
         return ""
     rows = np.concatenate([_packed(coarse), _packed(fine)], axis=1)
     return base64.b64encode(rows.tobytes()).decode()
