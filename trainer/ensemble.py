@@ -100,7 +100,12 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
                 "test_set": conclusion.test_set(source, config.split, found[0].target, examples),
             }
             run_directory.write_json(config.output_path / run_directory.SUMMARY, summary)
-    _say("together" if len(found) > 1 else "with intervals", summary["test"])
+    name = "together" if len(found) > 1 else str(config.bundle_paths[0])
+    _say(
+        name,
+        summary["test"],
+        f", on {summary['test']['examples']:,} examples; in brackets 95 % intervals",
+    )
     print(f"Results: {config.output_path}; beside others: python -m trainer.compare runs/*")
     return summary
 
@@ -131,8 +136,9 @@ def _predict(config: EvaluateConfig, source: dataset.Dataset) -> tuple[scored.Sc
         predictions = _run(loaded, strategy, source, config)
         chances.append(predictions.probabilities(loaded.config.calibration))
         num_parameters += loaded.classifier.count_params()
-        of_one = (predictions.labels, chances[-1], loaded.config.class_names)
-        _say(str(path), metrics.evaluate(*of_one, loaded.config.positive))
+        if len(config.bundle_paths) > 1:
+            of_one = (predictions.labels, chances[-1], loaded.config.class_names)
+            _say(str(path), metrics.evaluate(*of_one, loaded.config.positive))
     examples = scored.Scored(
         *input_pipeline.example_ids(source, config.split),
         labels=predictions.labels,
@@ -218,14 +224,14 @@ def _warn(
         print(f"NOTE: {path} was {use} on this split: its numbers are too good.")
 
 
-def _say(name: str, found: dict[str, Any]) -> None:
+def _say(name: str, found: dict[str, Any], rest: str = "") -> None:
     cells = []
-    for metric in ("auc", "accuracy", "f1"):
+    for metric, title in (("auc", "AUC"), ("accuracy", "accuracy"), ("f1", "F1")):
         value, interval = found[metric], found.get(f"{metric}_interval")
         shown = "not defined" if value is None else f"{value:.4f}"
         within = f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
-        cells.append(f"{metric} {shown}{within}")
-    print(f"{name}: {', '.join(cells)}", flush=True)
+        cells.append(f"{title} {shown}{within}")
+    print(f"{name}: {', '.join(cells)}{rest}", flush=True)
 
 
 def _name(path: pathlib.Path) -> str:

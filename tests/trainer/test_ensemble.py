@@ -79,12 +79,13 @@ def test_an_ensemble_has_the_mean_of_calibrated_probabilities(place, config, tmp
     assert (summary["model"], summary["image_size"]) == ("cnn + cnn", "16, 32")
     assert summary["parameters"]["total"] == 2 * 98_289
     printed = capsys.readouterr().out
-    assert f"{place / 'a' / 'bundle'}: auc " in printed
-    assert "\ntogether: auc " in printed
+    assert f"{place / 'a' / 'bundle'}: AUC " in printed
+    assert "\ntogether: AUC " in printed
 
 
-def test_its_results_stand_beside_those_of_runs(place, config, tmp_path):
+def test_its_results_stand_beside_those_of_runs(place, config, tmp_path, capsys):
     ensemble.evaluate(config("a"))
+    assert capsys.readouterr().out.count("AUC ") == 1
     ensemble.evaluate(config("a"))  # again, in the place of the first
     found = runs.read(tmp_path / "out", "a")
     assert (found.epochs, found.seconds, found.flags) == (None, None, {})
