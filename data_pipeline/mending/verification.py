@@ -46,8 +46,8 @@ def verify(directory: pathlib.Path, full: bool) -> None:
         )
     size = sum(shard.bytes for shard in shards)
     print(
-        f"{directory}: {len(shards):,} shards with {content.num_examples:,} records, "
-        f"{size / 1e6:,.1f} MB: "
+        f"{directory}: {len(shards):,} shard{'s' * (len(shards) != 1)} with "
+        f"{content.num_examples:,} records, {size / 1e6:,.1f} MB: "
         + ("each record is whole." if full else "sizes are right. --full reads each record.")
     )
 
