@@ -1,3 +1,4 @@
+import os
 import pathlib
 import zipfile
 
@@ -21,6 +22,19 @@ def _fingerprint(source):
 
 def test_a_file_that_is_as_it_was_is_not_outdated(source):
     assert not locations.is_outdated(_fingerprint(source), source)
+
+
+@pytest.mark.parametrize("has_writer", [False, True])
+def test_a_file_that_has_become_a_pipe_holds_nothing_and_keeps_nobody_waiting(tmp_path, has_writer):
+    path = tmp_path / "1.jpg"
+    path.write_bytes(b"x")
+    (entry,) = entries.find(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR) if has_writer else None
+    assert entry.location.read() == b""
+    if writer is not None:
+        os.close(writer)
 
 
 @pytest.mark.parametrize(
