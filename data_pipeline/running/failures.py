@@ -1,6 +1,7 @@
 """What a failed stage means for the user; runners pass errors on as text, each in its own way."""
 
 import contextlib
+import errno
 import re
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,11 @@ _NO_JAR = re.compile(r'^Unable to parse jar URL "(.+?)"')
 _LOST = re.compile(r"failed in state \w+: (.*)")
 _FULL = ("[Errno 28]", "[Errno 122]")  # no space left, quota exceeded
 _BROKEN = "[Errno 5]"  # input or output failed
+_CLOSED = (errno.EPERM, errno.EACCES, errno.EROFS, errno.EFBIG, errno.ESTALE)
+_REFUSED = re.compile(
+    rf"\[Errno (?:{'|'.join(map(str, _CLOSED))})\] "
+    r"(?P<reason>[^:\n\[]*[^:\s\[])(?:: '(?P<path>.*?)')?"
+)
 _ERRORS = {
     error.__name__: error for error in (exits.UsageError, exits.DataError, exits.MachineError)
 }
@@ -65,6 +71,11 @@ def explained(error: Exception, data_dir: str) -> Exception:
         return exits.MachineError(
             f"The disk of {data_dir} is full ({free / 1e6:,.0f} MB free). What is done is kept: "
             "make room and run the same command again."
+        )
+    if refused := _REFUSED.search(text):
+        return exits.MachineError(
+            f"{refused['path'] or 'A file'} cannot be used by a worker: {refused['reason']}. What "
+            "is done is kept: run the same command again when it can be."
         )
     lost = _LOST.search(text)
     if lost and "Traceback" not in text:  # that of a worker, whose own defect this is

@@ -44,6 +44,20 @@ RuntimeError: tfrecords.exits.MachineError: A worker ... [while running 'ScanFil
             "Received: /no.jar.",
         ),
         (
+            RuntimeError(
+                "PermissionError: [Errno 13] Permission denied: '/data/x' [while running 'Write']"
+            ),
+            exits.MachineError,
+            "/data/x cannot be used by a worker: Permission denied. What is done is kept: run the "
+            "same command again when it can be.",
+        ),
+        (
+            RuntimeError("OSError: [Errno 27] File too large [while running 'WriteShards/Write']"),
+            exits.MachineError,
+            "A file cannot be used by a worker: File too large. What is done is kept: run the same "
+            "command again when it can be.",
+        ),
+        (
             FileNotFoundError(2, "No such file or directory", "java"),
             exits.MachineError,
             "The runner needs Java 11 or 17, and there is no java on the PATH. "
