@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Sequence
 
 from tests.benchmarks import photographs, side_by_side
-from tests.benchmarks.side_by_side import Run
 
 RESULTS = pathlib.Path(__file__).parent / "build.json"
 FEW = 64  # images, which take next to no time
@@ -103,15 +102,14 @@ def measured(
                 "images_per_second": images / run.seconds,
                 "images_per_cpu_second": images / run.cpu_seconds,
                 "times_pool": limit.seconds / run.seconds,
+                "times_pool_after_start": (limit.seconds - begun.seconds)
+                / (run.seconds - starts[name].seconds),
                 "times_pool_by_cpu": limit.cpu_seconds / run.cpu_seconds,
-                "times_pool_by_cpu_after_start": _after(limit, begun) / _after(run, starts[name]),
+                "times_pool_by_cpu_after_start": (limit.cpu_seconds - begun.cpu_seconds)
+                / (run.cpu_seconds - starts[name].cpu_seconds),
             }
         )
     return rows
-
-
-def _after(run: Run, start: Run) -> float:
-    return run.cpu_seconds - start.cpu_seconds
 
 
 # Heading, key and format of each column.
@@ -121,6 +119,7 @@ _COLUMNS = (
     ("start", "start_seconds", "{:.1f}"),
     ("images/s", "images_per_second", "{:.0f}"),
     ("of pool", "times_pool", "{:.2f}"),
+    ("after start", "times_pool_after_start", "{:.2f}"),
     ("CPU s", "cpu_seconds", "{:.1f}"),
     ("start", "start_cpu_seconds", "{:.1f}"),
     ("images/CPU s", "images_per_cpu_second", "{:.0f}"),
