@@ -78,6 +78,9 @@ def _locations(source: pathlib.Path) -> list[locations.Location]:
 def _shrinking() -> dict[str, float]:
     jpegs = [photographs.jpeg(seed, LARGE) for seed in range(NUM_LARGE)]
     calls = {
+        "1600x1200 by Pillow, without its scaling": lambda data: build_peers.shrunk(
+            data, is_scaled=False
+        ),
         "1600x1200 without the decoder's scaling": _stored_without_draft,
         "1600x1200": lambda data: image_policy.store(data, build_peers.SIZE),
     }

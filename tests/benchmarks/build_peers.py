@@ -16,23 +16,28 @@ from data_pipeline.images import shrinking
 SIZE, QUALITY = 256, 95  # as the build has them by default
 
 
-def shrunk(data: bytes) -> bytes:
-    """Does with a photograph what the image policy does with it, by Pillow alone."""
-    image, target, box = _opened(data)
+def shrunk(data: bytes, is_scaled: bool = True) -> bytes:
+    """Does with a photograph what the image policy does with it, by Pillow alone.
+
+    Args:
+      data: the photograph, a JPEG.
+      is_scaled: whether the decoder may leave out pixels of large ones.
+    """
+    image, target, box = _opened(data, is_scaled)
     return _encoded(image.resize(target, Image.Resampling.LANCZOS, box, reducing_gap=3.0))
 
 
 def shrunk_by_scaler(data: bytes) -> bytes:
     """Does the same by the scaler that the image policy uses."""
-    image, target, box = _opened(data)
+    image, target, box = _opened(data, True)
     return _encoded(shrinking.shrink(image, target, box and box[2:]))
 
 
-def _opened(data: bytes) -> tuple[Image.Image, tuple[int, int], tuple | None]:
+def _opened(data: bytes, is_scaled: bool) -> tuple[Image.Image, tuple[int, int], tuple | None]:
     image = Image.open(io.BytesIO(data))
     scale = SIZE / min(image.size)
     target = round(image.width * scale), round(image.height * scale)
-    drafted = image.draft(None, (2 * target[0], 2 * target[1]))
+    drafted = image.draft(None, (2 * target[0], 2 * target[1])) if is_scaled else None
     return image, target, drafted[1] if drafted else None
 
 
