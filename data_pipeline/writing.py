@@ -113,15 +113,17 @@ def _stage(
 ) -> tuple[Callable[[Sequence[str]], stages.Stage], int]:
     """Returns the stage for images that are made now or only fetched, and its number of workers."""
     making, fetching = num_made * MAKE_SECONDS, num_fetched * FETCH_SECONDS
-    if making < fetching:  # decoders have little to do: what is left is for processes
-        return functools.partial(stages.WriteShards, is_for_decoders=False), (
-            stages.workers_worth_starting(
-                making + fetching, stages.SECONDS_PER_PROCESS, config.num_workers
-            )
+    if making >= fetching:
+        return stages.WriteShards, config.num_workers or stages.workers_worth_starting(
+            making + fetching, stages.SECONDS_PER_DECODER
         )
-    return stages.WriteShards, config.num_workers or stages.workers_worth_starting(
-        making + fetching, stages.SECONDS_PER_DECODER
+    # Decoders have little to do. Each worker is a process, as far as that is worth its start.
+    processes, _ = stages.processes(config.num_workers or 1, is_for_decoders=True)
+    worth_starting = stages.workers_worth_starting(
+        making + fetching, stages.SECONDS_PER_PROCESS, config.num_workers
     )
+    stage = functools.partial(stages.WriteShards, is_for_decoders=False)
+    return stage, max(processes, worth_starting)
 
 
 def _remove_leftovers(directory: pathlib.Path) -> None:

@@ -103,14 +103,17 @@ def test_a_dry_run_keeps_nothing(make_config, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "known", "dealt"),
+    ("num_workers", "seconds", "known", "dealt"),
     [
-        (0.1, False, (1, False)),  # twelve images are fetched in a second
-        (1.0, False, (3, False)),
-        (1.0, True, (3, True)),  # they are known, and must be made again
+        (3, 0.1, False, (1, False)),  # twelve images are fetched in a second
+        (5, 0.1, False, (2, False)),  # as many processes as feed five decoders
+        (3, 1.0, False, (3, False)),
+        (3, 1.0, True, (3, True)),  # they are known, and must be made again
     ],
 )
-def test_processes_fetch_what_decoders_have_made(make_config, monkeypatch, seconds, known, dealt):
+def test_processes_fetch_what_decoders_have_made(
+    make_config, monkeypatch, num_workers, seconds, known, dealt
+):
     monkeypatch.setattr(writing, "FETCH_SECONDS", seconds)
     if known:
         pipeline.build_dataset(make_config(image_size=8))
@@ -122,5 +125,7 @@ def test_processes_fetch_what_decoders_have_made(make_config, monkeypatch, secon
         run(name, transform, tasks, 1, **options)
 
     monkeypatch.setattr(stages, "run", note)
-    pipeline.build_dataset(make_config(image_size=8, version="2.0.0", seed=1, num_workers=3))
+    pipeline.build_dataset(
+        make_config(image_size=8, version="2.0.0", seed=1, num_workers=num_workers)
+    )
     assert found == [dealt]
