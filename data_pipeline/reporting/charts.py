@@ -20,7 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from data_pipeline.reporting import audit, panels
 from tfrecords import manifest
 
-WIDTH = 4.7  # inches; a phone shows it without making its letters too small
+WIDTH = 4.0  # inches; a phone shows it without making its letters too small
 _TITLE_HEIGHT = 0.26  # inches, above a chart in its file
 MAX_CLASSES = 6  # more lines cannot be told apart
 # What the rows of formats are called: those of a value, and that of all rarer ones.

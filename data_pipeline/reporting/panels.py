@@ -18,7 +18,7 @@ INK, QUIET, LINE = "#1c2128", "#667085", "#e3e6ea"
 # Told apart by the colour-blind too, and on dark paper: after Okabe and Ito, "Color Universal
 # Design", 2008.
 CLASS_COLOURS = ("#2f81e0", "#e08a1e", "#12a57a", "#c4679f", "#8a94a6", "#cf5a2e")
-_LETTERS = 40  # of a class name at most; a chart is wide enough for 54 in a line
+_LETTERS = 34  # of a class name at most; a chart is wide enough for 46 in a line
 _CHANNEL_COLOURS = {"red": "#d9534a", "green": "#2f9e62", "blue": "#3f7fd9"}
 
 
@@ -51,7 +51,7 @@ def _legend(panel: Axes, class_names: Sequence[str]) -> None:
             labels,
             loc="lower left",
             bbox_to_anchor=(0, 1),
-            ncols=max(1, min(3, 54 // max(map(len, labels)))),
+            ncols=max(1, min(3, 46 // max(map(len, labels)))),
             borderpad=0,
             handlelength=0.9,
         )
