@@ -261,8 +261,9 @@ class BuildConfig:
             shares = ()
         if len(shares) != 3 or min(shares) < 0 or not math.isclose(sum(shares), 1, abs_tol=1e-6):
             raise exits.UsageError(
-                "--splits must be the shares of train, validation and test, such as 0.8,0.1,0.1, "
-                f"or {SOURCE_SPLITS}, or {DISJOINT_SPLITS}. Received: {self.splits!r}."
+                "--splits must be the shares of train, validation and test, which add up to 1, "
+                f"such as 0.8,0.1,0.1, or {SOURCE_SPLITS}, or {DISJOINT_SPLITS}. "
+                f"Received: {self.splits!r}."
             )
         return shares
 

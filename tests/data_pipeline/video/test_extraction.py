@@ -197,7 +197,7 @@ def test_without_a_package_the_command_that_installs_it_is_named(
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == package else find_spec(name)
     )
-    with pytest.raises(exits.MachineError, match=rf"{package}.*pip install -e \.\[faces\]"):
+    with pytest.raises(exits.MachineError, match=rf"{package}.*pip install -e '\.\[faces\]'"):
         _checked(face_detector)
 
 
