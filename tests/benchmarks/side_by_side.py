@@ -85,6 +85,7 @@ def alternating(
     for _ in range(times):
         for name, command in commands.items():
             shutil.rmtree(output, ignore_errors=True)
+            os.sync()  # what one has written is not to slow the next one down
             runs[name].append(run(command))
     return {name: median(found) for name, found in runs.items()}
 
