@@ -3,6 +3,7 @@
 python -m tests.benchmarks.build_peers pool|scaler|tfds SOURCE OUTPUT WORKERS
 """
 
+import functools
 import io
 import multiprocessing
 import pathlib
@@ -47,19 +48,16 @@ def _encoded(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def _shrink(path: pathlib.Path) -> int:
-    return len(shrunk(path.read_bytes()))
-
-
-def _shrink_by_scaler(path: pathlib.Path) -> int:
-    return len(shrunk_by_scaler(path.read_bytes()))
-
-
-def pool(source: pathlib.Path, workers: int, shrink: Callable[[pathlib.Path], int]) -> None:
+def pool(source: pathlib.Path, workers: int, shrink: Callable[[bytes], bytes]) -> None:
     """The limit: reads, decodes, resizes, encodes, and forgets."""
     with multiprocessing.Pool(workers) as processes:
-        sizes = processes.map(shrink, sorted(source.rglob("*.jpg")), chunksize=16)
+        call = functools.partial(_shrunk_size, shrink)
+        sizes = processes.map(call, sorted(source.rglob("*.jpg")), chunksize=16)
     print(f"{len(sizes)} images, {sum(sizes)} bytes")
+
+
+def _shrunk_size(shrink: Callable[[bytes], bytes], path: pathlib.Path) -> int:
+    return len(shrink(path.read_bytes()))
 
 
 def tfds(source: pathlib.Path, output: pathlib.Path, workers: int) -> None:
@@ -82,7 +80,7 @@ def tfds(source: pathlib.Path, output: pathlib.Path, workers: int) -> None:
 
 def main(name: str, source: str, output: str, workers: str) -> None:
     if name != "tfds":
-        shrink = _shrink if name == "pool" else _shrink_by_scaler
+        shrink = shrunk if name == "pool" else shrunk_by_scaler
         pool(pathlib.Path(source), int(workers), shrink)
     else:
         tfds(pathlib.Path(source), pathlib.Path(output), int(workers))
